@@ -24,11 +24,17 @@ class AmountFormField(forms.Field):
         "too_high": _("%(subject)s debe ser de %(high)s o menos"),
     }
 
-    def __init__(self, *, min_value: Decimal | None = None, max_value: Decimal | None = None,
-                 subject: Any = _("El monto"), **kwargs: Any) -> None:
+    def __init__(
+        self,
+        *,
+        min_value: Decimal | None = None,
+        max_value: Decimal | None = None,
+        subject: Any = None,
+        **kwargs: Any,
+    ) -> None:
         self.min_value = min_value
         self.max_value = max_value
-        self.subject = subject
+        self.subject = subject or _("El monto")
         super().__init__(**kwargs)
 
     def to_python(self, value: Any) -> Decimal | None:
@@ -50,11 +56,15 @@ class AmountFormField(forms.Field):
         code = "too_low" if too_low else "too_high"
         if self.min_value is not None and self.max_value is not None:
             code = "out_of_range"
-        raise ValidationError(self.error_messages[code], code=code, params={
-            "subject": self.subject,
-            "low": None if self.min_value is None else format_soles(self.min_value),
-            "high": None if self.max_value is None else format_soles(self.max_value),
-        })
+        raise ValidationError(
+            self.error_messages[code],
+            code=code,
+            params={
+                "subject": self.subject,
+                "low": None if self.min_value is None else format_soles(self.min_value),
+                "high": None if self.max_value is None else format_soles(self.max_value),
+            },
+        )
 
     def prepare_value(self, value: Any) -> Any:
         if isinstance(value, Decimal):

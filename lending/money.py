@@ -94,15 +94,19 @@ def parse_amount(text: str, *, subject: str = gettext_lazy("El monto")) -> Decim
     Raises AmbiguousAmount for `3.000` and `3,000`, NotAnAmount for everything else that is no amount.
     """
     if len(text) > MAX_TYPED_LENGTH:
-        raise NotAnAmount(_("%(subject)s es demasiado largo. Escribe solo la cifra, por ejemplo 1450")
-                          % {"subject": subject}, code="too_long")
+        raise NotAnAmount(
+            _("%(subject)s es demasiado largo. Escribe solo la cifra, por ejemplo 1450")
+            % {"subject": subject},
+            code="too_long",
+        )
     typed = " ".join(text.translate(_CLEAN).split())
     typed = _CURRENCY_AFTER.sub("", _CURRENCY_BEFORE.sub("", typed))
     if _MINUS.search(typed) and any(char.isdigit() for char in typed):
         raise NotAnAmount(_("%(subject)s no puede ser negativo") % {"subject": subject}, code="negative")
     if any(char.isalpha() for char in typed):
-        raise NotAnAmount(_("%(subject)s debe ser un número, sin letras") % {"subject": subject},
-                          code="letters")
+        raise NotAnAmount(
+            _("%(subject)s debe ser un número, sin letras") % {"subject": subject}, code="letters"
+        )
     if not _SHAPE.fullmatch(typed) or not any(char.isdigit() for char in typed):
         raise _unreadable(subject)
     amount = _read_digits(typed.rstrip("."), subject)
@@ -122,29 +126,34 @@ def _read_digits(typed: str, subject: str) -> Decimal:
     is_decimal = last in ".," and last not in earlier
     if is_decimal and len(groups[-1]) == 3 and groups[0] not in ("", "0") and len(groups[0]) <= 3:
         if not earlier:
-            raise _ambiguous(typed, subject, groups)
+            raise _ambiguous(groups)
         is_decimal = set(earlier) != {"'"}  # 1'200,000: the apostrophe marks the millions
     whole, decimals = (groups[:-1], groups[-1]) if is_decimal else (groups, "")
     if is_decimal and len(decimals) > 2:
-        raise NotAnAmount(_("%(subject)s lleva como máximo dos decimales, por ejemplo 1450.50")
-                          % {"subject": subject}, code="decimals")
+        raise NotAnAmount(
+            _("%(subject)s lleva como máximo dos decimales, por ejemplo 1450.50") % {"subject": subject},
+            code="decimals",
+        )
     thousands = set(earlier if is_decimal else separators)
     grouped = len(whole) > 1
-    if grouped and (len(thousands - {"'"}) > 1 or not 1 <= len(whole[0]) <= 3
-                    or any(len(group) != 3 for group in whole[1:])):
+    if grouped and (
+        len(thousands - {"'"}) > 1
+        or not 1 <= len(whole[0]) <= 3
+        or any(len(group) != 3 for group in whole[1:])
+    ):
         raise _unreadable(subject)
     return Decimal(f"{''.join(whole) or '0'}.{decimals or '0'}")
 
 
-def _ambiguous(typed: str, subject: str, groups: list[str]) -> AmbiguousAmount:
+def _ambiguous(groups: list[str]) -> AmbiguousAmount:
     """The question that lets the person choose, in forms that are read without doubt."""
     thousands = "".join(groups)
     if groups[1].endswith("0"):
         units = f"{groups[0]}.{groups[1][:2]}"
-        return AmbiguousAmount(_("¿Quieres decir %(thousands)s o %(units)s? Escribe %(thousands)s o %(units)s")
-                               % {"thousands": thousands, "units": units})
-    return AmbiguousAmount(_("¿Quieres decir %(thousands)s? Escribe %(thousands)s, sin punto ni coma")
-                           % {"thousands": thousands})
+        question = _("¿Quieres decir %(thousands)s o %(units)s? Escribe %(thousands)s o %(units)s")
+        return AmbiguousAmount(question % {"thousands": thousands, "units": units})
+    question = _("¿Quieres decir %(thousands)s? Escribe %(thousands)s, sin punto ni coma")
+    return AmbiguousAmount(question % {"thousands": thousands})
 
 
 def _unreadable(subject: str) -> NotAnAmount:

@@ -30,79 +30,88 @@ def spanish():
         yield
 
 
-@pytest.mark.parametrize(("typed", "amount"), [
-    ("3000", "3000.00"),
-    ("3,000.50", "3000.50"),
-    ("3.000,50", "3000.50"),
-    ("3,000.5", "3000.50"),
-    ("S/ 3 000", "3000.00"),
-    ("S/. 3\u00a0000,50", "3000.50"),
-    ("s/3000", "3000.00"),
-    ("1450 soles", "1450.00"),
-    ("  1450.5  ", "1450.50"),
-    ("1450.", "1450.00"),
-    (".50", "0.50"),
-    ("0,5", "0.50"),
-    ("0", "0.00"),
-    ("1,234,567", "1234567.00"),
-    ("1.234.567,89", "1234567.89"),
-    ("1'200,000.00", "1200000.00"),
-    ("1'200,000", "1200000.00"),
-    ("1’200", "1200.00"),
-    ("３０００．５０", "3000.50"),
-    ("PEN 250", "250.00"),
-    ("3000,00", "3000.00"),
-    ("999999999999.99", "999999999999.99"),
-])
+@pytest.mark.parametrize(
+    ("typed", "amount"),
+    [
+        ("3000", "3000.00"),
+        ("3,000.50", "3000.50"),
+        ("3.000,50", "3000.50"),
+        ("3,000.5", "3000.50"),
+        ("S/ 3 000", "3000.00"),
+        ("S/. 3\u00a0000,50", "3000.50"),
+        ("s/3000", "3000.00"),
+        ("1450 soles", "1450.00"),
+        ("  1450.5  ", "1450.50"),
+        ("1450.", "1450.00"),
+        (".50", "0.50"),
+        ("0,5", "0.50"),
+        ("0", "0.00"),
+        ("1,234,567", "1234567.00"),
+        ("1.234.567,89", "1234567.89"),
+        ("1'200,000.00", "1200000.00"),
+        ("1'200,000", "1200000.00"),
+        ("1’200", "1200.00"),
+        ("３０００．５０", "3000.50"),
+        ("PEN 250", "250.00"),
+        ("3000,00", "3000.00"),
+        ("999999999999.99", "999999999999.99"),
+    ],
+)
 def test_amounts_are_read_as_people_write_them(typed, amount):
     assert str(parse_amount(typed)) == amount
 
 
-@pytest.mark.parametrize(("typed", "question"), [
-    ("3.000", "¿Quieres decir 3000 o 3.00? Escribe 3000 o 3.00"),
-    ("3,000", "¿Quieres decir 3000 o 3.00? Escribe 3000 o 3.00"),
-    ("S/ 12,550", "¿Quieres decir 12550 o 12.55? Escribe 12550 o 12.55"),
-    ("1,455", "¿Quieres decir 1455? Escribe 1455, sin punto ni coma"),
-])
+@pytest.mark.parametrize(
+    ("typed", "question"),
+    [
+        ("3.000", "¿Quieres decir 3000 o 3.00? Escribe 3000 o 3.00"),
+        ("3,000", "¿Quieres decir 3000 o 3.00? Escribe 3000 o 3.00"),
+        ("S/ 12,550", "¿Quieres decir 12550 o 12.55? Escribe 12550 o 12.55"),
+        ("1,455", "¿Quieres decir 1455? Escribe 1455, sin punto ni coma"),
+    ],
+)
 def test_one_separator_and_three_digits_asks_which_is_meant(typed, question):
     with pytest.raises(AmbiguousAmount) as caught:
         parse_amount(typed)
     assert caught.value.message == question
 
 
-@pytest.mark.parametrize(("typed", "code"), [
-    ("98O", "letters"),
-    ("mil", "letters"),
-    ("1e5", "letters"),
-    ("NaN", "letters"),
-    ("Infinity", "letters"),
-    ("US$ 300", "letters"),
-    ("-5", "negative"),
-    ("−5", "negative"),
-    ("5-", "negative"),
-    ("(5)", "negative"),
-    ("S/ -5", "negative"),
-    ("-1e5", "negative"),
-    ("1" + "0" * 18, "too_large"),
-    ("1000000000000", "too_large"),
-    ("9" * 1_000_000, "too_long"),
-    ("😀", "not_a_number"),
-    ("3000😀", "not_a_number"),
-    ("", "not_a_number"),
-    ("S/", "not_a_number"),
-    (".", "not_a_number"),
-    ("٣٠٠٠", "not_a_number"),
-    ("10²", "not_a_number"),
-    ("3 00", "not_a_number"),
-    ("1,00,00", "not_a_number"),
-    ("1.234,567.89", "not_a_number"),
-    ("1..5", "not_a_number"),
-    ("3000.505", "decimals"),
-    ("0.500", "decimals"),
-    ("3,000.505", "decimals"),
-    ("3 000,500", "decimals"),
-    ("5\x00", "not_a_number"),
-])
+@pytest.mark.parametrize(
+    ("typed", "code"),
+    [
+        ("98O", "letters"),
+        ("mil", "letters"),
+        ("1e5", "letters"),
+        ("NaN", "letters"),
+        ("Infinity", "letters"),
+        ("US$ 300", "letters"),
+        ("-5", "negative"),
+        ("−5", "negative"),
+        ("5-", "negative"),
+        ("(5)", "negative"),
+        ("S/ -5", "negative"),
+        ("-1e5", "negative"),
+        ("1" + "0" * 18, "too_large"),
+        ("1000000000000", "too_large"),
+        ("9" * 1_000_000, "too_long"),
+        ("😀", "not_a_number"),
+        ("3000😀", "not_a_number"),
+        ("", "not_a_number"),
+        ("S/", "not_a_number"),
+        (".", "not_a_number"),
+        ("٣٠٠٠", "not_a_number"),
+        ("10²", "not_a_number"),
+        ("3 00", "not_a_number"),
+        ("1,00,00", "not_a_number"),
+        ("1.234,567.89", "not_a_number"),
+        ("1..5", "not_a_number"),
+        ("3000.505", "decimals"),
+        ("0.500", "decimals"),
+        ("3,000.505", "decimals"),
+        ("3 000,500", "decimals"),
+        ("5\x00", "not_a_number"),
+    ],
+)
 def test_what_is_no_amount_is_refused_with_its_reason(typed, code):
     with pytest.raises(NotAnAmount) as caught:
         parse_amount(typed)
@@ -125,10 +134,10 @@ def test_a_shown_amount_reads_back_as_itself(amount):
 def test_any_text_is_an_amount_or_a_clear_refusal(text):
     try:
         amount = parse_amount(text)
-    except NotAnAmount as error:
-        assert error.message
-    else:
-        assert 0 <= amount <= MAX_AMOUNT and amount == round_money(amount)
+    except NotAnAmount:
+        return
+    assert 0 <= amount <= MAX_AMOUNT
+    assert amount == round_money(amount)
 
 
 @pytest.mark.parametrize("value", [1.5, True, "3000", None])
