@@ -1,0 +1,41 @@
+"""One table of who may do what. Views, API, tasks and commands all ask it."""
+
+STAFF = frozenset({"officer", "approver", "cashier", "collector", "manager", "analyst", "validator", "auditor"})
+
+# permission: roles that carry it
+PERMISSIONS: dict[str, frozenset[str]] = {
+    # people and institutions
+    "accounts.manage_staff": frozenset({"manager"}),
+    "accounts.manage_institution": frozenset({"manager"}),
+    "accounts.manage_api_clients": frozenset({"manager"}),
+    "accounts.create_institution": frozenset({"operator"}),
+    "accounts.give_mandate": frozenset({"operator"}),
+    "accounts.view_audit": frozenset({"auditor"}),
+    # models
+    "scoring.view_models": frozenset({"analyst", "validator", "auditor", "officer", "approver", "manager"}),
+    "scoring.train_model": frozenset({"analyst", "system"}),
+    "scoring.promote_model": frozenset({"validator", "operator"}),
+    # lending
+    "lending.apply": frozenset({"applicant"}),
+    "lending.file_for_applicant": frozenset({"officer"}),
+    "lending.view_desk": STAFF,
+    "lending.view_applications": frozenset({"officer", "approver", "manager", "auditor"}),
+    "lending.view_documents": frozenset({"officer", "approver", "manager", "auditor"}),
+    "lending.review_documents": frozenset({"officer", "approver"}),
+    "lending.unmask_identity": frozenset({"officer", "approver"}),
+    "lending.verify_facts": frozenset({"officer"}),
+    "lending.propose_decision": frozenset({"officer"}),
+    "lending.decide_application": frozenset({"approver"}),
+    "lending.assess_application": frozenset({"system", "officer"}),
+    "lending.view_products": STAFF,
+    "lending.manage_products": frozenset({"manager"}),
+    "lending.manage_policy": frozenset({"manager"}),
+    # platform
+    "portal.view_admin": frozenset({"operator"}),
+    "portal.view_oversight": frozenset({"regulator"}),
+}
+
+
+def roles_allowed(permission: str) -> frozenset[str]:
+    """Roles that carry `permission`; raises KeyError for a name that is not in the table."""
+    return PERMISSIONS[permission]

@@ -1,0 +1,71 @@
+"""The address opens the institution's scope, for everyone; rights are a separate question."""
+
+import re
+from collections.abc import Callable
+
+from django.db import transaction
+from django.http import Http404, HttpRequest, HttpResponse
+
+from accounts.actors import Actor
+from accounts.models import Institution, Membership
+from accounts.tenancy.scope import institution_scope, person_scope
+
+ADDRESS = re.compile(r"^/i/(?P<slug>[-a-z0-9]+)(?:/|$)")
+
+
+class InstitutionMiddleware:
+    """Sets request.institution, request.membership and request.actor, inside one transaction.
+
+    The outer transaction here and ATOMIC_REQUESTS around the view are both needed: the first lets lists
+    render and streams start inside the scope, the second undoes a failed view that Django turned into a
+    response. Rendering errors escape the inner one, so a status of 500 or more undoes the outer one too.
+    """
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        request.institution = institution_of(request)
+        request.membership = None
+        user = request.user if request.user.is_authenticated else None
+        how = {"channel": "web", "ip": request.META.get("REMOTE_ADDR")}
+        if request.institution is None:
+            request.actor = Actor.for_user(user, **how) if user else Actor.anonymous(**how)
+            with person_scope(user.pk if user else None):
+                return self.get_response(request)
+        institution_id = request.institution.pk
+        with institution_scope(institution_id, user_id=user.pk if user else None), transaction.atomic():
+            if user:
+                request.membership = (
+                    Membership.objects.filter(user_id=user.pk, is_active=True).select_related("user").first()
+                )
+            if request.membership:
+                request.actor = Actor.for_membership(request.membership, **how)
+            elif user:
+                request.actor = Actor.for_user(user, institution_id=institution_id, **how)
+            else:
+                request.actor = Actor.anonymous(institution_id=institution_id, **how)
+            response = self.get_response(request)
+            if response.status_code >= 500:
+                transaction.set_rollback(True)
+            return response
+
+
+def institution_of(request: HttpRequest) -> Institution | None:
+    """The institution named by the address or by its own domain; None on the platform's pages.
+
+    Raises Http404 for an unknown or closed one.
+    """
+    address = ADDRESS.match(request.path_info)
+    active = Institution.objects.filter(is_active=True).exclude(kind=Institution.Kind.PLATFORM)
+    if address:
+        institution = active.filter(slug=address["slug"]).first()
+        if institution is None:
+            raise Http404
+        return institution
+    host = request.get_host().partition(":")[0].lower()
+    return active.filter(domain=host).first() if host in _own_domains() else None
+
+
+def _own_domains() -> frozenset[str]:
+    return frozenset(Institution.objects.exclude(domain="").values_list("domain", flat=True))

@@ -1,0 +1,138 @@
+"""Migration operations that put a table behind the boundary."""
+
+from typing import Any
+
+from django.db.migrations.operations.base import Operation
+from django.db.migrations.operations.special import RunSQL
+
+from accounts.models.base import InstitutionForeignKey
+
+SETTING = "(SELECT nullif(current_setting('app.{name}', true), '')::bigint)"
+INSTITUTION = SETTING.format(name="institution_id")
+PERSON = SETTING.format(name="user_id")
+REGULATOR = SETTING.format(name="regulator_id")
+# The array form lets the policy use an index; IN (SELECT …) cannot.
+MANDATED = (
+    "(ARRAY(SELECT m.institution_id FROM accounts_regulatormandate m"
+    f" WHERE m.regulator_id = {REGULATOR}"
+    " AND m.valid_from <= current_date AND (m.valid_to IS NULL OR m.valid_to >= current_date)))"
+)
+
+
+class IsolateTable(Operation):
+    """Row-level security, forced, and composite foreign keys for one institution-owned model.
+
+    `person_field` names a foreign key to User whose owner may also read the row; `supervised` lets
+    regulators with a mandate read it; `shared` lets everyone read rows that belong to no institution.
+    """
+
+    reduces_to_sql = True
+    reversible = True
+
+    def __init__(
+        self, model_name: str, *, person_field: str | None = None, supervised: bool = False, shared: bool = False
+    ) -> None:
+        self.model_name, self.person_field = model_name, person_field
+        self.supervised, self.shared = supervised, shared
+
+    def deconstruct(self) -> tuple[str, list[Any], dict[str, Any]]:
+        kwargs: dict[str, Any] = {}
+        for name in ("person_field", "supervised", "shared"):
+            if getattr(self, name):
+                kwargs[name] = getattr(self, name)
+        return self.__class__.__name__, [self.model_name], kwargs
+
+    def state_forwards(self, app_label: str, state: Any) -> None:
+        """The database changes; Django's picture of the models does not."""
+
+    def database_forwards(self, app_label: str, schema_editor: Any, from_state: Any, to_state: Any) -> None:
+        model = to_state.apps.get_model(app_label, self.model_name)
+        for statement in self.statements(model):
+            schema_editor.execute(statement)
+
+    def database_backwards(self, app_label: str, schema_editor: Any, from_state: Any, to_state: Any) -> None:
+        model = from_state.apps.get_model(app_label, self.model_name)
+        table = model._meta.db_table
+        for policy in ("tenant", "own", "shared", "supervised"):
+            schema_editor.execute(f"DROP POLICY IF EXISTS {policy} ON {table}")
+        schema_editor.execute(f"ALTER TABLE {table} NO FORCE ROW LEVEL SECURITY")
+        schema_editor.execute(f"ALTER TABLE {table} DISABLE ROW LEVEL SECURITY")
+        for field in institution_keys(model):
+            schema_editor.execute(f"ALTER TABLE {table} DROP CONSTRAINT {table}_{field.column}_within")
+        schema_editor.execute(f"ALTER TABLE {table} DROP CONSTRAINT {table}_institution_key")
+
+    def describe(self) -> str:
+        return f"Isolate {self.model_name} by institution"
+
+    @property
+    def migration_name_fragment(self) -> str:
+        return f"isolate_{self.model_name.lower()}"
+
+    def statements(self, model: Any) -> list[str]:
+        """The SQL, in order: keys first, because an owner under FORCE would not see violating rows."""
+        table, primary_key = model._meta.db_table, model._meta.pk.column
+        sql = [
+            f"ALTER TABLE {table} ADD CONSTRAINT {table}_institution_key UNIQUE (institution_id, {primary_key})"
+        ]
+        sql += [composite_key(table, field) for field in institution_keys(model)]
+        sql += [
+            f"ALTER TABLE {table} ENABLE ROW LEVEL SECURITY",
+            f"ALTER TABLE {table} FORCE ROW LEVEL SECURITY",
+            f"CREATE POLICY tenant ON {table} TO lend_app, lend_owner"
+            f" USING (institution_id = {INSTITUTION}) WITH CHECK (institution_id = {INSTITUTION})",
+        ]
+        if self.person_field:
+            column = model._meta.get_field(self.person_field).column
+            sql.append(f"CREATE POLICY own ON {table} FOR SELECT TO lend_app USING ({column} = {PERSON})")
+        if self.shared:
+            sql.append(
+                f"CREATE POLICY shared ON {table} TO lend_app, lend_owner"
+                " USING (institution_id IS NULL) WITH CHECK (institution_id IS NULL)"
+            )
+        if self.supervised:
+            sql += [
+                f"GRANT SELECT ON {table} TO lend_regulator",
+                f"CREATE POLICY supervised ON {table} FOR SELECT TO lend_regulator"
+                f" USING (institution_id = ANY ({MANDATED}))",
+            ]
+        return sql
+
+
+class AddInstitutionKey(RunSQL):
+    """A composite foreign key on a table that is already isolated, checked against every row.
+
+    Runs between NO FORCE and FORCE: an owner under FORCE would mark the key valid over violating rows.
+    """
+
+    def __init__(self, table: str, column: str, target: str, target_key: str = "id") -> None:
+        self.table, self.column, self.target, self.target_key = table, column, target, target_key
+        name = f"{table}_{column}_within"
+        super().__init__(
+            sql=[
+                f"ALTER TABLE {table} NO FORCE ROW LEVEL SECURITY",
+                f"ALTER TABLE {target} NO FORCE ROW LEVEL SECURITY",
+                f"ALTER TABLE {table} ADD CONSTRAINT {name} FOREIGN KEY (institution_id, {column})"
+                f" REFERENCES {target} (institution_id, {target_key})",
+                f"ALTER TABLE {table} FORCE ROW LEVEL SECURITY",
+                f"ALTER TABLE {target} FORCE ROW LEVEL SECURITY",
+            ],
+            reverse_sql=[f"ALTER TABLE {table} DROP CONSTRAINT {name}"],
+        )
+
+    def deconstruct(self) -> tuple[str, list[Any], dict[str, Any]]:
+        return self.__class__.__name__, [self.table, self.column, self.target, self.target_key], {}
+
+
+def institution_keys(model: Any) -> list[InstitutionForeignKey]:
+    """The model's keys to other institution-owned tables."""
+    return [field for field in model._meta.local_fields if isinstance(field, InstitutionForeignKey)]
+
+
+def composite_key(table: str, field: InstitutionForeignKey) -> str:
+    """SQL that ties `field` to a row of the same institution."""
+    target = field.remote_field.model._meta
+    return (
+        f"ALTER TABLE {table} ADD CONSTRAINT {table}_{field.column}_within"
+        f" FOREIGN KEY (institution_id, {field.column})"
+        f" REFERENCES {target.db_table} (institution_id, {target.pk.column})"
+    )
