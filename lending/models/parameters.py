@@ -1,0 +1,42 @@
+from typing import ClassVar
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+
+class Parameter(models.Model):
+    """One legal value from a day until a day, with its norm: the usury cap, the ITF rate. Global."""
+
+    class Code(models.TextChoices):
+        USURY_CAP_TEA = "usury_cap_tea", _("TEA máxima")
+        MORATORY_CAP_TEA = "moratory_cap_tea", _("Tasa moratoria máxima")
+        ITF_RATE = "itf_rate", _("ITF")
+
+    code = models.CharField(max_length=40, choices=Code)
+    currency = models.CharField(max_length=3, default="PEN")
+    value = models.DecimalField(max_digits=12, decimal_places=8)  # a fraction: 1.1413 is 114.13 %
+    norm = models.CharField(max_length=200)
+    valid_from = models.DateField()
+    valid_to = models.DateField(null=True, blank=True)
+    is_demo = models.BooleanField(default=False)  # an invented value, labelled as such wherever it is shown
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["code", "currency", "valid_from"], name="parameter_once"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.code} {self.value} ({self.valid_from})"
+
+
+class Holiday(models.Model):
+    """A national holiday, by its norm. Global."""
+
+    day = models.DateField(unique=True)
+    name = models.CharField(max_length=80)
+
+    class Meta:
+        ordering: ClassVar = ["day"]
+
+    def __str__(self) -> str:
+        return f"{self.day}: {self.name}"
