@@ -1,0 +1,35 @@
+"""The Celery app: three queues, tasks that name their institution, late acknowledgement."""
+
+import os
+
+from celery import Celery, signals
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "portal.settings")
+app = Celery("ayni", task_cls="accounts.tenancy.celery:InstitutionTask")
+app.config_from_object("django.conf:settings", namespace="CELERY")
+app.conf.update(
+    task_default_queue="default",
+    task_routes={
+        "lending.tasks.assess_applications": {"queue": "assessment"},
+        "lending.tasks.notify_applicants": {"queue": "notification"},
+    },
+    task_acks_late=True,
+    task_reject_on_worker_lost=True,
+    task_ignore_result=True,
+    task_time_limit=600,
+    worker_prefetch_multiplier=1,
+    worker_cancel_long_running_tasks_on_connection_loss=True,
+    broker_connection_retry_on_startup=True,
+    broker_transport_options={"visibility_timeout": 3600},
+    task_serializer="json",
+    accept_content=["json"],
+    timezone="America/Lima",
+)
+app.autodiscover_tasks()
+
+
+@signals.worker_process_init.connect
+def refuse_privileged_role(**_: object) -> None:
+    from accounts.tenancy.checks import refuse_privileged_role as refuse
+
+    refuse()

@@ -1,0 +1,228 @@
+"""Settings, read from the environment; docs/operations.md lists every variable.
+
+Without DATABASE_URL and REDIS_URL the embedded servers of `portal.local` are used. Nothing here starts them.
+"""
+
+from pathlib import Path
+
+import environ
+from django.core.exceptions import ImproperlyConfigured
+from django.utils.translation import gettext_lazy as _
+
+from portal.local import paths as local_paths
+from portal.local.secrets import local_secrets
+
+env = environ.Env()
+BASE_DIR = Path(__file__).resolve().parents[1]
+LOCAL = local_paths.paths()
+EMBEDDED = not env.str("DATABASE_URL", default="")
+
+DEBUG = env.bool("DEBUG", default=False)
+DEMO = env.bool("DEMO", default=False)
+if DEMO and not DEBUG:
+    raise ImproperlyConfigured("DEMO=1 accepts printed sign-in codes; it is refused while DEBUG is off.")
+
+# Keys: from the environment in production; made once and kept beside the embedded servers otherwise.
+_secrets = local_secrets(LOCAL) if EMBEDDED else {}
+SECRET_KEY = env.str("SECRET_KEY", default=_secrets.get("SECRET_KEY", ""))
+FIELD_KEYS_FILE = env.str("FIELD_KEYS_FILE", default=_secrets.get("FIELD_KEYS_FILE", ""))
+AUDIT_SIGNING_KEY_FILE = env.str("AUDIT_SIGNING_KEY_FILE", default=_secrets.get("AUDIT_SIGNING_KEY_FILE", ""))
+if not (SECRET_KEY and FIELD_KEYS_FILE):
+    raise ImproperlyConfigured("Set SECRET_KEY and FIELD_KEYS_FILE: with DATABASE_URL given, none is made up.")
+
+ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
+CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
+
+# --- applications ---------------------------------------------------------------------------------------------
+INSTALLED_APPS = [
+    "accounts",
+    "scoring",
+    "lending",
+    "portal",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "django.contrib.postgres",
+    "django.contrib.humanize",
+    "django.forms",
+    "allauth",
+    "allauth.account",
+    "allauth.mfa",
+    "oauth2_provider",
+    "rest_framework",
+    "django_filters",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
+    "django_htmx",
+    "csp",
+    "django_structlog",
+    "django_prometheus",
+]
+MIDDLEWARE = [
+    "django_prometheus.middleware.PrometheusBeforeMiddleware",
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "csp.middleware.CSPMiddleware",
+    "django.middleware.gzip.GZipMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "portal.language.LanguageMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "allauth.account.middleware.AccountMiddleware",
+    "accounts.tenancy.middleware.InstitutionMiddleware",
+    "portal.errors_http.DomainErrorMiddleware",
+    "django_htmx.middleware.HtmxMiddleware",
+    "django_structlog.middlewares.RequestMiddleware",
+    "django_prometheus.middleware.PrometheusAfterMiddleware",
+]
+ROOT_URLCONF = "portal.urls"
+WSGI_APPLICATION = "portal.wsgi.application"
+FORM_RENDERER = "accounts.forms.AyniRenderer"
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+                "django.template.context_processors.i18n",
+                "portal.context.site",
+            ],
+            "builtins": ["django.templatetags.i18n", "accounts.templatetags.ayni"],
+        },
+    }
+]
+
+# --- database: four roles, one boundary (docs/decisions) --------------------------------------------------------
+_ROLE_VARIABLES = {
+    "default": ("DATABASE_URL", "lend_app"),
+    "owner": ("DATABASE_OWNER_URL", "lend_owner"),
+    "regulator": ("DATABASE_REGULATOR_URL", "lend_regulator"),
+    "system": ("DATABASE_SYSTEM_URL", "lend_system"),
+}
+DATABASES = {
+    alias: {
+        **env.db_url(variable, default=LOCAL.database_url(role) if EMBEDDED else env.str("DATABASE_URL", default="")),
+        "ENGINE": "accounts.tenancy.backend",
+        "CONN_MAX_AGE": 600,
+        "CONN_HEALTH_CHECKS": True,
+        "DISABLE_SERVER_SIDE_CURSORS": env.bool("DATABASE_TRANSACTION_POOLING", default=False),
+        "ATOMIC_REQUESTS": alias == "default",
+        "TEST": {"MIGRATE": False, "MIRROR": None},
+    }
+    for alias, (variable, role) in _ROLE_VARIABLES.items()
+    if EMBEDDED or alias == "default" or env.str(variable, default="")
+}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+TENANCY_ALLOW_SCOPE_CHANGE = False
+
+# --- broker, cache, jobs ---------------------------------------------------------------------------------------
+REDIS_URL = env.str("REDIS_URL", default=LOCAL.redis_url())
+CELERY_BROKER_URL = env.str("CELERY_BROKER_URL", default=env.str("REDIS_URL", default=LOCAL.celery_broker_url()))
+CACHES = {
+    "default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": REDIS_URL, "KEY_PREFIX": "ayni"}
+}
+SESSION_ENGINE = "django.contrib.sessions.backends.db"
+OUTBOX_REPUBLISH_SECONDS = env.int("OUTBOX_REPUBLISH_SECONDS", default=30)
+
+# --- people ------------------------------------------------------------------------------------------------------
+AUTH_USER_MODEL = "accounts.User"
+AUTHENTICATION_BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend"]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}", **options}
+    for name, options in {
+        "UserAttributeSimilarityValidator": {"OPTIONS": {"user_attributes": ["email", "phone", "full_name"]}},
+        "MinimumLengthValidator": {"OPTIONS": {"min_length": 10}},
+        "CommonPasswordValidator": {},
+        "NumericPasswordValidator": {},
+    }.items()
+]
+LOGIN_URL = "account_login"
+LOGIN_REDIRECT_URL = "portal:after_sign_in"
+
+# --- language and time -------------------------------------------------------------------------------------------
+LANGUAGE_CODE = "es"
+LANGUAGES = [("es", _("Español")), ("en", _("English"))]
+LOCALE_PATHS = [BASE_DIR / "locale"]
+FORMAT_MODULE_PATH = ["portal.formats"]
+USE_I18N = True
+USE_TZ = True
+TIME_ZONE = "America/Lima"
+
+# --- files -------------------------------------------------------------------------------------------------------
+STATIC_URL = "/static/"
+STATIC_ROOT = env.str("STATIC_ROOT", default=str(BASE_DIR / ".local" / "static"))
+STATICFILES_DIRS = [BASE_DIR / "static"]
+WHITENOISE_USE_FINDERS = DEBUG
+MEDIA_ROOT = env.str("MEDIA_ROOT", default=str(LOCAL.media))
+OUTBOX_ROOT = env.str("OUTBOX_ROOT", default=str(LOCAL.outbox))
+STORAGES = {
+    # Private files (documents, model files); an S3-compatible store in production through django-storages.
+    "default": {
+        "BACKEND": env.str("FILE_STORAGE", default="django.core.files.storage.FileSystemStorage"),
+        "OPTIONS": env.json("FILE_STORAGE_OPTIONS", default={}),
+    },
+    "staticfiles": {
+        "BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"
+        if DEBUG
+        else "whitenoise.storage.CompressedManifestStaticFilesStorage"
+    },
+}
+DATA_UPLOAD_MAX_MEMORY_SIZE = 1_500_000  # one form's text
+FILE_UPLOAD_MAX_MEMORY_SIZE = 1_000_000  # larger files go to disk while they arrive
+DATA_UPLOAD_MAX_NUMBER_FIELDS = 300
+
+# --- security ----------------------------------------------------------------------------------------------------
+_HTTPS = not DEBUG
+SECURE_SSL_REDIRECT = env.bool("SECURE_SSL_REDIRECT", default=_HTTPS)
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if env.bool("BEHIND_PROXY", default=False) else None
+SECURE_HSTS_SECONDS = env.int("SECURE_HSTS_SECONDS", default=31_536_000 if _HTTPS else 0)
+SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = _HTTPS
+SECURE_REFERRER_POLICY = "same-origin"
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = _HTTPS
+SESSION_COOKIE_HTTPONLY = CSRF_COOKIE_HTTPONLY = True
+SESSION_COOKIE_AGE = 14 * 24 * 3600
+X_FRAME_OPTIONS = "DENY"
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": ["'none'"],
+        "script-src": ["'self'"],
+        "style-src": ["'self'"],
+        "img-src": ["'self'"],
+        "connect-src": ["'self'"],
+        "form-action": ["'self'"],
+        "base-uri": ["'none'"],
+        "frame-ancestors": ["'none'"],
+        "report-uri": ["/csp-report/"],
+    }
+}
+CSRF_FAILURE_VIEW = "portal.errors_http.csrf_failure"
+
+# --- mail --------------------------------------------------------------------------------------------------------
+# Without a mail server, messages are written to the outbox folder and readable in the portal.
+EMAIL_CONFIG = env.email_url("EMAIL_URL", default="filemail://")
+if env.str("EMAIL_URL", default=""):
+    vars().update(EMAIL_CONFIG)
+else:
+    EMAIL_BACKEND = "django.core.mail.backends.filebased.EmailBackend"
+    EMAIL_FILE_PATH = str(Path(OUTBOX_ROOT) / "mail")
+DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default="Ayni <no-responder@ayni.example>")
+
+# --- logs --------------------------------------------------------------------------------------------------------
+LOG_LEVEL = env.str("LOG_LEVEL", default="WARNING" if DEBUG else "INFO")
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"plain": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "plain"}},
+    "root": {"handlers": ["console"], "level": LOG_LEVEL},
+}
