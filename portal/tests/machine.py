@@ -1,0 +1,127 @@
+"""The databases and the Redis of a test run.
+
+Servers of their own under `$AYNI_LOCAL/test`, started by the first test that needs them. Each process of
+the run takes a slot: a number held by a file lock, so that parallel workers and parallel runs stay apart.
+Its database is a clone of a template that the owner has migrated; the template is kept until a migration
+changes. Tests that commit get a clone for themselves instead of a flush, which the owner's tables and the
+append-only triggers would refuse.
+"""
+
+import hashlib
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import count
+from pathlib import Path
+
+from portal.local.paths import CHECKOUT, local_folder, paths
+from portal.local.postgres import ROLES_SQL, PostgresServer
+from portal.local.processes import FileLock
+from portal.local.servers import Servers
+
+TEMPLATE = "test_ayni_template_"
+TEMPLATES_KEPT = 3
+PRODUCTION_VARIABLES = (
+    *("DATABASE_URL", "DATABASE_OWNER_URL", "DATABASE_REGULATOR_URL", "DATABASE_SYSTEM_URL", "REDIS_URL"),
+    *("CELERY_BROKER_URL", "MEDIA_ROOT", "OUTBOX_ROOT", "EMAIL_URL", "DEMO", "DEBUG"),
+)
+
+
+def take_slot() -> FileLock:
+    """Take the lowest free slot for this process and point the settings to it; keep what is returned."""
+    for name in PRODUCTION_VARIABLES:
+        os.environ.pop(name, None)
+    for slot in count():
+        lock = FileLock(local_folder() / "test" / "locks" / f"slot-{slot}.lock")
+        if lock.take(wait=False):
+            os.environ["AYNI_TEST_SLOT"] = str(slot)
+            for folder in (paths().media, paths().outbox):
+                shutil.rmtree(folder, ignore_errors=True)
+            return lock
+        lock.release()
+    raise AssertionError("unreachable")
+
+
+def start_servers() -> Servers:
+    """The servers of the run, answering."""
+    return Servers(paths(), durable=False).attach()
+
+
+def make_template(servers: Servers) -> str:
+    """The name of the migrated template; the first process to ask makes it, the others wait."""
+    name = f"{TEMPLATE}{migrations_hash()}"
+    lock = FileLock(servers.paths.locks / "template.lock")
+    lock.take()
+    try:
+        found = servers.postgres.query(
+            f"SELECT datname, datistemplate FROM pg_database WHERE datname LIKE '{TEMPLATE}%' ORDER BY oid DESC"
+        )
+        if (name, True) in found:
+            return name
+        for outdated, _ in found[TEMPLATES_KEPT - 1 :]:
+            drop_template(servers.postgres, outdated)
+        drop_template(servers.postgres, name)  # a half-made one
+        servers.postgres.create_database(name)
+        migrate(name)
+        servers.postgres.query(f'ALTER DATABASE "{name}" IS_TEMPLATE true')
+    finally:
+        lock.release()
+    return name
+
+
+def drop_template(postgres: PostgresServer, name: str) -> None:
+    if postgres.query(f"SELECT 1 FROM pg_database WHERE datname = '{name}'"):
+        postgres.query(f'ALTER DATABASE "{name}" IS_TEMPLATE false')
+        postgres.drop_database(name)
+
+
+def migrate(database: str) -> None:
+    """Migrate `database` as its owner."""
+    from django.core.management import call_command
+
+    with connected_to(database):
+        call_command("migrate", database="owner", verbosity=0, interactive=False)
+
+
+def migrations_hash() -> str:
+    """Changes when a migration does, ours or an installed app's, or what migrations are made with."""
+    from django.apps import apps
+
+    ours = [path for app in ("accounts/tenancy", "accounts/audit") for path in (CHECKOUT / app).rglob("*.py")]
+    theirs = [
+        path for app in apps.get_app_configs() for path in (Path(app.path) / "migrations").rglob("*.py")
+    ]
+    digest = hashlib.sha256(ROLES_SQL.read_bytes())
+    for path in sorted(ours) + sorted(theirs):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+@contextmanager
+def cloned_database(servers: Servers, template: str, name: str) -> Iterator[str]:
+    """All aliases connected to a fresh clone of `template`, dropped at the end."""
+    servers.postgres.drop_database(name)
+    servers.postgres.create_database(name, template)
+    try:
+        with connected_to(name):
+            yield name
+    finally:
+        servers.postgres.drop_database(name)
+
+
+@contextmanager
+def connected_to(database: str) -> Iterator[None]:
+    """Every alias, in every thread, connects to `database`; open connections of this thread are closed."""
+    from django.db import connections
+
+    before = {alias: connections.settings[alias]["NAME"] for alias in connections}
+    connections.close_all()
+    try:
+        for alias in connections:
+            connections.settings[alias]["NAME"] = database
+        yield
+    finally:
+        connections.close_all()
+        for alias, name in before.items():
+            connections.settings[alias]["NAME"] = name
