@@ -17,7 +17,7 @@ PERMISSIONS: dict[str, frozenset[str]] = {
     "scoring.promote_model": frozenset({"validator", "operator"}),
     # lending
     "lending.apply": frozenset({"applicant"}),
-    "lending.file_for_applicant": frozenset({"officer"}),
+    "lending.file_for_applicant": frozenset({"officer", "integrator"}),
     "lending.view_desk": STAFF,
     "lending.view_applications": frozenset({"officer", "approver", "manager", "auditor"}),
     "lending.view_documents": frozenset({"officer", "approver", "manager", "auditor"}),

@@ -108,7 +108,7 @@ class Migration(migrations.Migration):
                 ('id', models.UUIDField(default=accounts.models.base.uuid7, editable=False, primary_key=True, serialize=False)),
                 ('name', models.CharField(max_length=80, verbose_name='nombre')),
                 ('oauth_client_id', models.CharField(max_length=100)),
-                ('roles', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(choices=[('applicant', 'Solicitante'), ('officer', 'Analista de créditos'), ('approver', 'Aprobador'), ('cashier', 'Cajero'), ('collector', 'Gestor de cobranza'), ('manager', 'Gerente'), ('analyst', 'Analista de modelos'), ('validator', 'Validador de modelos'), ('auditor', 'Auditor')], max_length=12), size=None)),
+                ('roles', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(choices=[('applicant', 'Solicitante'), ('officer', 'Analista de créditos'), ('approver', 'Aprobador'), ('cashier', 'Cajero'), ('collector', 'Gestor de cobranza'), ('manager', 'Gerente'), ('analyst', 'Analista de modelos'), ('validator', 'Validador de modelos'), ('auditor', 'Auditor'), ('integrator', 'Sistema autorizado')], max_length=12), size=None)),
                 ('is_active', models.BooleanField(default=True)),
                 ('created_at', models.DateTimeField(auto_now_add=True)),
                 ('created_by', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
@@ -128,7 +128,7 @@ class Migration(migrations.Migration):
             name='Membership',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('roles', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(choices=[('applicant', 'Solicitante'), ('officer', 'Analista de créditos'), ('approver', 'Aprobador'), ('cashier', 'Cajero'), ('collector', 'Gestor de cobranza'), ('manager', 'Gerente'), ('analyst', 'Analista de modelos'), ('validator', 'Validador de modelos'), ('auditor', 'Auditor')], max_length=12), size=None)),
+                ('roles', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(choices=[('applicant', 'Solicitante'), ('officer', 'Analista de créditos'), ('approver', 'Aprobador'), ('cashier', 'Cajero'), ('collector', 'Gestor de cobranza'), ('manager', 'Gerente'), ('analyst', 'Analista de modelos'), ('validator', 'Validador de modelos'), ('auditor', 'Auditor'), ('integrator', 'Sistema autorizado')], max_length=12), size=None)),
                 ('job_title', models.CharField(blank=True, max_length=80, verbose_name='cargo')),
                 ('branch', models.CharField(blank=True, max_length=80, verbose_name='agencia')),
                 ('is_active', models.BooleanField(default=True)),

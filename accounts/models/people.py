@@ -94,6 +94,7 @@ class Role(models.TextChoices):
     ANALYST = "analyst", _("Analista de modelos")
     VALIDATOR = "validator", _("Validador de modelos")
     AUDITOR = "auditor", _("Auditor")
+    INTEGRATOR = "integrator", _("Sistema autorizado")
 
 
 class Membership(InstitutionOwned):
