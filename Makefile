@@ -83,9 +83,9 @@ endif
 # Resolved together, for every machine and for Python 3.11 and later.
 lock: | .venv/.made
 	@command -v uv >/dev/null || $(RUN) -m pip install --quiet uv
-	PATH="$(PATH):$(CURDIR)/$(BIN)" uv pip compile --quiet --upgrade --universal --python-version 3.11 \
+	PATH="$(PATH):$(CURDIR)/$(BIN)" uv pip compile --quiet --upgrade --universal --fork-strategy fewest --python-version 3.11 \
 		--no-header --no-emit-index-url requirements-dev.in -o requirements-dev.txt
-	PATH="$(PATH):$(CURDIR)/$(BIN)" uv pip compile --quiet --universal --python-version 3.11 \
+	PATH="$(PATH):$(CURDIR)/$(BIN)" uv pip compile --quiet --universal --fork-strategy fewest --python-version 3.11 \
 		--no-header --no-emit-index-url -c requirements-dev.txt requirements.in -o requirements.txt
 
 reset:
