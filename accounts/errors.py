@@ -46,7 +46,11 @@ class InvalidInput(DomainError):
     default_message = _("Hay respuestas por corregir.")
 
     def __init__(
-        self, message: Any = None, *, fields: Mapping[str, Sequence[Any]] | None = None, code: str | None = None
+        self,
+        message: Any = None,
+        *,
+        fields: Mapping[str, Sequence[Any]] | None = None,
+        code: str | None = None,
     ) -> None:
         self.fields = {name: [str(text) for text in texts] for name, texts in (fields or {}).items()}
         super().__init__(message, code=code)

@@ -48,7 +48,8 @@ def begin(actor: Actor, endpoint: str, key: str, request_sha256: str) -> FirstAn
     row = IdempotencyKey.objects.select_for_update().get(client=_client(actor), endpoint=endpoint, key=key)
     if row.request_sha256 != request_sha256:
         raise InvalidInput(
-            _("Esta Idempotency-Key ya se usó con otro contenido. Usa una nueva."), code="idempotency_mismatch"
+            _("Esta Idempotency-Key ya se usó con otro contenido. Usa una nueva."),
+            code="idempotency_mismatch",
         )
     if row.response_status is None:
         return None

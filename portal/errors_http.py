@@ -24,7 +24,10 @@ class DomainErrorMiddleware:
         if "/api/" in request.path:
             return JsonResponse(error_document(exception), status=exception.status)
         return render(
-            request, f"errors/{exception.status}.html", {"message": exception.message}, status=exception.status
+            request,
+            f"errors/{exception.status}.html",
+            {"message": exception.message},
+            status=exception.status,
         )
 
 

@@ -25,7 +25,11 @@ class LanguageMiddleware:
             if not request.path.startswith("//"):
                 answer = HttpResponseRedirect(address)
                 answer.set_cookie(
-                    COOKIE, asked, max_age=365 * 24 * 3600, samesite="Lax", secure=settings.SESSION_COOKIE_SECURE
+                    COOKIE,
+                    asked,
+                    max_age=365 * 24 * 3600,
+                    samesite="Lax",
+                    secure=settings.SESSION_COOKIE_SECURE,
                 )
                 return answer
         kept = request.COOKIES.get(COOKIE)

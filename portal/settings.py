@@ -33,7 +33,7 @@ if not (SECRET_KEY and FIELD_KEYS_FILE):
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
 CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
 
-# --- applications ---------------------------------------------------------------------------------------------
+# --- applications ---------------------------------------------------------------------------------------------------
 INSTALLED_APPS = [
     "accounts",
     "scoring",
@@ -102,7 +102,7 @@ TEMPLATES = [
     }
 ]
 
-# --- database: four roles, one boundary (docs/decisions) --------------------------------------------------------
+# --- database: four roles, one boundary (docs/decisions) ------------------------------------------------------------
 _ROLE_VARIABLES = {
     "default": ("DATABASE_URL", "lend_app"),
     "owner": ("DATABASE_OWNER_URL", "lend_owner"),
@@ -125,31 +125,36 @@ DATABASES = {
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 TENANCY_ALLOW_SCOPE_CHANGE = False
 
-# --- broker, cache, jobs ---------------------------------------------------------------------------------------
+# --- broker, cache, jobs --------------------------------------------------------------------------------------------
 REDIS_URL = env.str("REDIS_URL", default=LOCAL.redis_url())
 CELERY_BROKER_URL = env.str("CELERY_BROKER_URL", default=env.str("REDIS_URL", default=LOCAL.celery_broker_url()))
 CACHES = {
-    "default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": REDIS_URL, "KEY_PREFIX": "ayni"}
+    "default": {
+        "BACKEND": "django.core.cache.backends.redis.RedisCache",
+        "LOCATION": REDIS_URL,
+        "KEY_PREFIX": "ayni",
+    }
 }
 SESSION_ENGINE = "django.contrib.sessions.backends.db"
 OUTBOX_REPUBLISH_SECONDS = env.int("OUTBOX_REPUBLISH_SECONDS", default=30)
 
-# --- people ------------------------------------------------------------------------------------------------------
+# --- people ---------------------------------------------------------------------------------------------------------
 AUTH_USER_MODEL = "accounts.User"
 AUTHENTICATION_BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend"]
+_VALIDATORS = "django.contrib.auth.password_validation"
 AUTH_PASSWORD_VALIDATORS = [
-    {"NAME": f"django.contrib.auth.password_validation.{name}", **options}
-    for name, options in {
-        "UserAttributeSimilarityValidator": {"OPTIONS": {"user_attributes": ["email", "phone", "full_name"]}},
-        "MinimumLengthValidator": {"OPTIONS": {"min_length": 10}},
-        "CommonPasswordValidator": {},
-        "NumericPasswordValidator": {},
-    }.items()
+    {
+        "NAME": f"{_VALIDATORS}.UserAttributeSimilarityValidator",
+        "OPTIONS": {"user_attributes": ["email", "phone", "full_name"]},
+    },
+    {"NAME": f"{_VALIDATORS}.MinimumLengthValidator", "OPTIONS": {"min_length": 10}},
+    {"NAME": f"{_VALIDATORS}.CommonPasswordValidator"},
+    {"NAME": f"{_VALIDATORS}.NumericPasswordValidator"},
 ]
 LOGIN_URL = "account_login"
 LOGIN_REDIRECT_URL = "portal:after_sign_in"
 
-# --- language and time -------------------------------------------------------------------------------------------
+# --- language and time ----------------------------------------------------------------------------------------------
 LANGUAGE_CODE = "es"
 LANGUAGES = [("es", _("Español")), ("en", _("English"))]
 LOCALE_PATHS = [BASE_DIR / "locale"]
@@ -158,7 +163,7 @@ USE_I18N = True
 USE_TZ = True
 TIME_ZONE = "America/Lima"
 
-# --- files -------------------------------------------------------------------------------------------------------
+# --- files ----------------------------------------------------------------------------------------------------------
 STATIC_URL = "/static/"
 STATIC_ROOT = env.str("STATIC_ROOT", default=str(BASE_DIR / ".local" / "static"))
 STATICFILES_DIRS = [BASE_DIR / "static"]
@@ -181,7 +186,7 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = 1_500_000  # one form's text
 FILE_UPLOAD_MAX_MEMORY_SIZE = 1_000_000  # larger files go to disk while they arrive
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 300
 
-# --- security ----------------------------------------------------------------------------------------------------
+# --- security -------------------------------------------------------------------------------------------------------
 _HTTPS = not DEBUG
 SECURE_SSL_REDIRECT = env.bool("SECURE_SSL_REDIRECT", default=_HTTPS)
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if env.bool("BEHIND_PROXY", default=False) else None
@@ -207,7 +212,7 @@ CONTENT_SECURITY_POLICY = {
 }
 CSRF_FAILURE_VIEW = "portal.errors_http.csrf_failure"
 
-# --- mail --------------------------------------------------------------------------------------------------------
+# --- mail -----------------------------------------------------------------------------------------------------------
 # Without a mail server, messages are written to the outbox folder and readable in the portal.
 EMAIL_CONFIG = env.email_url("EMAIL_URL", default="filemail://")
 if env.str("EMAIL_URL", default=""):
@@ -217,7 +222,7 @@ else:
     EMAIL_FILE_PATH = str(Path(OUTBOX_ROOT) / "mail")
 DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default="Ayni <no-responder@ayni.example>")
 
-# --- logs --------------------------------------------------------------------------------------------------------
+# --- logs -----------------------------------------------------------------------------------------------------------
 LOG_LEVEL = env.str("LOG_LEVEL", default="WARNING" if DEBUG else "INFO")
 LOGGING = {
     "version": 1,
@@ -225,4 +230,38 @@ LOGGING = {
     "formatters": {"plain": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "plain"}},
     "root": {"handlers": ["console"], "level": LOG_LEVEL},
+}
+
+# --- API ------------------------------------------------------------------------------------------------------------
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        "lending.api.authentication.ClientTokenAuthentication",
+        "rest_framework.authentication.SessionAuthentication",
+    ],
+    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser", "rest_framework.parsers.MultiPartParser"],
+    "DEFAULT_PAGINATION_CLASS": "lending.api.pagination.NewestFirst",
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "DEFAULT_THROTTLE_RATES": {"simulate": "120/min", "write": "1200/min"},
+    "EXCEPTION_HANDLER": "lending.api.errors.answer",
+    "COERCE_DECIMAL_TO_STRING": True,
+    "PAGE_SIZE": 50,
+    "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",
+}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "Ayni",
+    "DESCRIPTION": "Solicitudes de crédito: simular, presentar, consultar el puntaje con sus razones y las ofertas.",
+    "VERSION": "1",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SCHEMA_PATH_PREFIX": r"/i/[^/]+/api/v1",
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "REDOC_DIST": "SIDECAR",
+}
+OAUTH2_PROVIDER = {
+    "ACCESS_TOKEN_EXPIRE_SECONDS": 3600,
+    "ALLOWED_GRANT_TYPES": ["client_credentials"],
+    "SCOPES": {"applications": "Presentar y consultar solicitudes"},
+    "PKCE_REQUIRED": True,
 }

@@ -34,7 +34,10 @@ class Institution(models.Model):
     name = models.CharField(_("nombre"), max_length=80)
     legal_name = models.CharField(_("razón social"), max_length=160)
     ruc = models.CharField(
-        _("RUC"), max_length=11, blank=True, validators=[RegexValidator(r"^\d{11}$", _("El RUC tiene 11 dígitos."))]
+        _("RUC"),
+        max_length=11,
+        blank=True,
+        validators=[RegexValidator(r"^\d{11}$", _("El RUC tiene 11 dígitos."))],
     )
     kind = models.CharField(_("tipo"), max_length=12, choices=Kind)
     tagline = models.CharField(_("frase"), max_length=120, blank=True)
@@ -58,9 +61,7 @@ class Institution(models.Model):
     class Meta:
         ordering: ClassVar = ["name"]
         constraints: ClassVar = [
-            models.UniqueConstraint(
-                fields=["domain"], condition=~models.Q(domain=""), name="institution_domain_unique"
-            )
+            models.UniqueConstraint(fields=["domain"], condition=~models.Q(domain=""), name="institution_domain_unique")
         ]
 
     def __str__(self) -> str:

@@ -19,9 +19,7 @@ class OutboxEvent(InstitutionOwned):
 
     class Meta(InstitutionOwned.Meta):
         indexes: ClassVar = [
-            models.Index(
-                fields=["created_at"], condition=models.Q(done_at__isnull=True), name="outbox_open"
-            ),
+            models.Index(fields=["created_at"], condition=models.Q(done_at__isnull=True), name="outbox_open"),
             models.Index(fields=["institution", "name", "subject_id"], name="outbox_subject"),
         ]
 
@@ -42,9 +40,7 @@ class IdempotencyKey(InstitutionOwned):
 
     class Meta(InstitutionOwned.Meta):
         constraints: ClassVar = [
-            models.UniqueConstraint(
-                fields=["institution", "client", "endpoint", "key"], name="idempotency_key_once"
-            ),
+            models.UniqueConstraint(fields=["institution", "client", "endpoint", "key"], name="idempotency_key_once"),
         ]
 
     def __str__(self) -> str:

@@ -9,11 +9,16 @@ from django.utils.translation import gettext_lazy as _
 from accounts.models.base import InstitutionOwned, uuid7
 
 
-class UserManager(BaseUserManager):
+class UserManager(BaseUserManager["User"]):
     """Finds people by e-mail or phone and makes new ones."""
 
     def create_user(
-        self, *, email: str | None = None, phone: str | None = None, password: str | None = None, **fields: Any
+        self,
+        *,
+        email: str | None = None,
+        phone: str | None = None,
+        password: str | None = None,
+        **fields: Any,
     ) -> "User":
         """A new person; raises ValidationError unless an e-mail or a phone is given."""
         if not email and not phone:
@@ -37,7 +42,9 @@ class User(AbstractBaseUser):
     language = models.CharField(_("idioma"), max_length=5, blank=True, default="")
     is_active = models.BooleanField(_("activa"), default=True)
     is_operator = models.BooleanField(
-        _("operador de la plataforma"), default=False, help_text=_("Crea entidades; no ve datos de solicitantes.")
+        _("operador de la plataforma"),
+        default=False,
+        help_text=_("Crea entidades; no ve datos de solicitantes."),
     )
     date_joined = models.DateTimeField(auto_now_add=True)
 
@@ -50,7 +57,8 @@ class User(AbstractBaseUser):
     class Meta:
         constraints: ClassVar = [
             models.CheckConstraint(
-                condition=models.Q(email__isnull=False) | models.Q(phone__isnull=False), name="user_is_reachable"
+                condition=models.Q(email__isnull=False) | models.Q(phone__isnull=False),
+                name="user_is_reachable",
             )
         ]
 

@@ -1,7 +1,9 @@
 """Refuse to serve with a database role that could see past the policies."""
 
+from collections.abc import Sequence
 from typing import Any
 
+from django.apps import AppConfig
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, register
 from django.core.exceptions import ImproperlyConfigured
@@ -44,7 +46,9 @@ def refuse_privileged_role(alias: str = "default") -> None:
 
 
 @register("database")
-def serving_role_is_unprivileged(app_configs: Any, databases: list[str] | None, **_: Any) -> list[CheckMessage]:
+def serving_role_is_unprivileged(
+    app_configs: Sequence[AppConfig] | None, databases: Sequence[str] | None, **kwargs: Any
+) -> list[CheckMessage]:
     """`manage.py check --database default` says it as well."""
     if not databases or "default" not in databases:
         return []

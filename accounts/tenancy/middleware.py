@@ -2,11 +2,13 @@
 
 import re
 from collections.abc import Callable
+from typing import Any
 
 from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse
 
 from accounts.actors import Actor
+from accounts.http import Request
 from accounts.models import Institution, Membership
 from accounts.tenancy.scope import institution_scope, person_scope
 
@@ -24,11 +26,11 @@ class InstitutionMiddleware:
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
 
-    def __call__(self, request: HttpRequest) -> HttpResponse:
+    def __call__(self, request: Request) -> HttpResponse:
         request.institution = institution_of(request)
         request.membership = None
         user = request.user if request.user.is_authenticated else None
-        how = {"channel": "web", "ip": request.META.get("REMOTE_ADDR")}
+        how: dict[str, Any] = {"channel": "web", "ip": request.META.get("REMOTE_ADDR")}
         if request.institution is None:
             request.actor = Actor.for_user(user, **how) if user else Actor.anonymous(**how)
             with person_scope(user.pk if user else None):

@@ -16,7 +16,7 @@ MANDATED = (
     "(ARRAY(SELECT m.institution_id FROM accounts_regulatormandate m"
     f" WHERE m.regulator_id = {REGULATOR}"
     " AND m.valid_from <= current_date AND (m.valid_to IS NULL OR m.valid_to >= current_date)))"
-)
+)  # fixed text
 
 
 class IsolateTable(Operation):
@@ -30,7 +30,12 @@ class IsolateTable(Operation):
     reversible = True
 
     def __init__(
-        self, model_name: str, *, person_field: str | None = None, supervised: bool = False, shared: bool = False
+        self,
+        model_name: str,
+        *,
+        person_field: str | None = None,
+        supervised: bool = False,
+        shared: bool = False,
     ) -> None:
         self.model_name, self.person_field = model_name, person_field
         self.supervised, self.shared = supervised, shared
@@ -71,9 +76,7 @@ class IsolateTable(Operation):
     def statements(self, model: Any) -> list[str]:
         """The SQL, in order: keys first, because an owner under FORCE would not see violating rows."""
         table, primary_key = model._meta.db_table, model._meta.pk.column
-        sql = [
-            f"ALTER TABLE {table} ADD CONSTRAINT {table}_institution_key UNIQUE (institution_id, {primary_key})"
-        ]
+        sql = [f"ALTER TABLE {table} ADD CONSTRAINT {table}_institution_key UNIQUE (institution_id, {primary_key})"]
         sql += [composite_key(table, field) for field in institution_keys(model)]
         sql += [
             f"ALTER TABLE {table} ENABLE ROW LEVEL SECURITY",

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
+from typing import Any
 
 from django.conf import settings
 from django.db import connection, connections, transaction
@@ -30,7 +31,8 @@ class Scope:
     regulator_id: int | None = None
 
 
-_scope: ContextVar[Scope] = ContextVar("ayni_scope", default=Scope())
+NOWHERE = Scope()
+_scope: ContextVar[Scope] = ContextVar("ayni_scope", default=NOWHERE)
 
 SET_SCOPE = (
     "SELECT set_config('app.institution_id', %s, true), set_config('app.user_id', %s, true),"
@@ -45,10 +47,7 @@ def current_scope() -> Scope:
 
 def scope_parameters(scope: Scope) -> list[str]:
     """Values for `SET_SCOPE`: text, empty for None."""
-    return [
-        "" if value is None else str(value)
-        for value in (scope.institution_id, scope.user_id, scope.regulator_id)
-    ]
+    return ["" if value is None else str(value) for value in (scope.institution_id, scope.user_id, scope.regulator_id)]
 
 
 def current_institution_id() -> int:
@@ -75,6 +74,7 @@ def _entered(scope: Scope) -> Iterator[None]:
 
 
 def _tell_open_transactions(scope: Scope) -> None:
+    open_connection: Any
     for open_connection in connections.all(initialized_only=True):
         # A broken transaction accepts no statement; its rollback restores the setting as well.
         if (
@@ -99,9 +99,7 @@ def institution_scope(institution_id: int, *, user_id: int | None = None) -> Ite
         raise ScopeChangeRefused(
             f"a transaction of institution {before.institution_id} is open; commit it before opening {institution_id}"
         )
-    scope = replace(
-        before, institution_id=institution_id, user_id=user_id if user_id is not None else before.user_id
-    )
+    scope = replace(before, institution_id=institution_id, user_id=user_id if user_id is not None else before.user_id)
     with _entered(scope):
         if connection.in_atomic_block:
             yield

@@ -102,9 +102,7 @@ class FarmProfile(InstitutionOwned):
     updated_at = models.DateTimeField(auto_now=True)
 
     class Meta(InstitutionOwned.Meta):
-        constraints: ClassVar = [
-            models.UniqueConstraint(fields=["institution", "applicant"], name="farm_profile_once")
-        ]
+        constraints: ClassVar = [models.UniqueConstraint(fields=["institution", "applicant"], name="farm_profile_once")]
 
     def __str__(self) -> str:
         return f"{self.crop} {self.hectares} ha"

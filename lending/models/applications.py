@@ -37,7 +37,9 @@ class Application(InstitutionOwned):
     channel = models.CharField(max_length=8, choices=Channel, default=Channel.WEB)
     applicant = InstitutionForeignKey(Applicant, models.PROTECT, null=True, blank=True, related_name="applications")
     owner = models.ForeignKey(User, models.PROTECT, null=True, blank=True, related_name="+")  # who fills it in
-    filed_by = models.ForeignKey(User, models.PROTECT, null=True, blank=True, related_name="+")  # officer at the counter
+    filed_by = models.ForeignKey(
+        User, models.PROTECT, null=True, blank=True, related_name="+"
+    )  # officer at the counter
     api_client_id = models.UUIDField(null=True, blank=True)
     product = InstitutionForeignKey(Product, models.PROTECT, null=True, blank=True, related_name="+")  # wished for
     amount = MoneyField(null=True, blank=True)
@@ -115,9 +117,7 @@ class Document(InstitutionOwned):
 
     class Meta(InstitutionOwned.Meta):
         constraints: ClassVar = [
-            models.UniqueConstraint(
-                fields=["institution", "application", "kind", "sha256"], name="document_once"
-            )
+            models.UniqueConstraint(fields=["institution", "application", "kind", "sha256"], name="document_once")
         ]
 
     def __str__(self) -> str:

@@ -29,9 +29,7 @@ class Notification(InstitutionOwned):
 
     class Meta(InstitutionOwned.Meta):
         constraints: ClassVar = [
-            models.UniqueConstraint(
-                fields=["institution", "event_id", "channel"], name="notification_once_per_event"
-            )
+            models.UniqueConstraint(fields=["institution", "event_id", "channel"], name="notification_once_per_event")
         ]
 
     def __str__(self) -> str:

@@ -90,7 +90,8 @@ class ProductVersion(InstitutionOwned):
                 name="one_published_version",
             ),
             models.CheckConstraint(
-                condition=models.Q(amount_min__gt=0, amount_max__gte=models.F("amount_min")), name="amounts_in_order"
+                condition=models.Q(amount_min__gt=0, amount_max__gte=models.F("amount_min")),
+                name="amounts_in_order",
             ),
             models.CheckConstraint(
                 condition=models.Q(term_min__gt=0, term_max__gte=models.F("term_min")), name="terms_in_order"
@@ -110,14 +111,18 @@ class LendingPolicy(InstitutionOwned):
     number = models.PositiveIntegerField()
     approve_from = models.PositiveSmallIntegerField(_("aprobar desde este puntaje"), default=640)
     decline_below = models.PositiveSmallIntegerField(_("rechazar debajo de este puntaje"), default=520)
-    pd_max = models.DecimalField(_("probabilidad de mora máxima"), max_digits=9, decimal_places=8, default=Decimal("0.25"))
+    pd_max = models.DecimalField(
+        _("probabilidad de mora máxima"), max_digits=9, decimal_places=8, default=Decimal("0.25")
+    )
     installment_to_surplus = models.DecimalField(
         _("cuota sobre excedente verificado"), max_digits=5, decimal_places=4, default=Decimal("0.5")
     )
     installment_to_stressed = models.DecimalField(
         _("cuota sobre excedente estresado"), max_digits=5, decimal_places=4, default=Decimal("0.7")
     )
-    income_stress = models.DecimalField(_("caída de ingresos supuesta"), max_digits=5, decimal_places=4, default=Decimal("0.15"))
+    income_stress = models.DecimalField(
+        _("caída de ingresos supuesta"), max_digits=5, decimal_places=4, default=Decimal("0.15")
+    )
     creditors_max = models.PositiveSmallIntegerField(_("entidades con deuda, como máximo"), default=4)
     automatic_limit = MoneyField(_("aprobación sin visita hasta"), default=5000)
     offer_days = models.PositiveSmallIntegerField(_("días de validez de una oferta"), default=15)
@@ -130,7 +135,8 @@ class LendingPolicy(InstitutionOwned):
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["institution", "number"], name="lending_policy_once"),
             models.CheckConstraint(
-                condition=models.Q(decline_below__lte=models.F("approve_from")), name="policy_thresholds_in_order"
+                condition=models.Q(decline_below__lte=models.F("approve_from")),
+                name="policy_thresholds_in_order",
             ),
         ]
 

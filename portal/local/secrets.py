@@ -4,6 +4,7 @@ import json
 import os
 import secrets
 from base64 import urlsafe_b64encode
+from collections.abc import Callable
 from pathlib import Path
 
 from portal.local.paths import Paths
@@ -30,7 +31,7 @@ def _field_keys() -> str:
     return json.dumps({"encryption": [key()], "hashing": key()})
 
 
-def _once(path: Path, make) -> Path:  # type: ignore[no-untyped-def]
+def _once(path: Path, make: Callable[[], str]) -> Path:
     """`path` with what `make` returns, unless it is there; two processes at once agree on one."""
     if not path.exists():
         draft = path.with_name(f".{path.name}.{os.getpid()}")

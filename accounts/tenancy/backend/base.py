@@ -8,7 +8,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
     """Writes the scope as the first statement of every transaction."""
 
     def _set_autocommit(self, autocommit: bool) -> None:
-        super()._set_autocommit(autocommit)
+        super()._set_autocommit(autocommit)  # type: ignore[misc]  # missing from the stubs
         if not autocommit:
             with self.wrap_database_errors, self.connection.cursor() as cursor:
                 cursor.execute(SET_SCOPE, scope_parameters(current_scope()))
