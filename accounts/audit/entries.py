@@ -35,7 +35,7 @@ def record_many(actor: Actor, event: str, subjects: Iterable[tuple[Model, Mappin
     with connection.cursor() as cursor:
         execute_values(
             cursor.cursor,
-            "INSERT INTO accounts_auditentry (id, institution_id, body)"
+            "INSERT INTO accounts_auditentry (id, institution_id, body)"  # noqa: S608  (an integer is put in)
             f" SELECT v.id::uuid, {institution_id:d},"
             "  audit_body(v.id, v.event, v.actor, v.kind, v.subject, v.facts)"
             " FROM (VALUES %s) AS v (id, event, actor, kind, subject, facts)",

@@ -13,10 +13,10 @@ PERSON = SETTING.format(name="user_id")
 REGULATOR = SETTING.format(name="regulator_id")
 # The array form lets the policy use an index; IN (SELECT …) cannot.
 MANDATED = (
-    "(ARRAY(SELECT m.institution_id FROM accounts_regulatormandate m"
+    "(ARRAY(SELECT m.institution_id FROM accounts_regulatormandate m"  # noqa: S608  (fixed text)
     f" WHERE m.regulator_id = {REGULATOR}"
     " AND m.valid_from <= current_date AND (m.valid_to IS NULL OR m.valid_to >= current_date)))"
-)  # fixed text
+)
 
 
 class IsolateTable(Operation):
