@@ -79,7 +79,7 @@ def to_working_day(day: date, terms: LoanTerms) -> date:
 
 
 def counted_days(start: date, end: date, terms: LoanTerms, *, months: int | None) -> int:
-    """Days from `start` to `end` as the schedule shows them; `months` when the period is that many whole ones."""
+    """Days from `start` to `end` as the schedule shows them; `months` when it is that many whole ones."""
     if terms.days_in_month is None or terms.repay_unit is not RepayUnit.MONTHS:
         return (end - start).days
     if months is not None:

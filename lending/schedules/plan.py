@@ -89,7 +89,7 @@ class Schedule:
 
     @cached_property
     def tea(self) -> Decimal:
-        """Effective annual rate on 360 days: the agreed one, or the one nominal or flat interest amounts to."""
+        """Effective annual rate on 360 days: as agreed, or what nominal or flat interest amounts to."""
         if _rate_is_stated(self.terms):
             return self.terms.annual_rate
         interest_alone = [row.principal + row.interest for row in self.rows]
@@ -225,17 +225,14 @@ class _Planner:
         terms = self.terms
         if terms.amortization is Amortization.IRREGULAR:
             return [
-                self.share(self.owed, payment.share)
-                if payment.amount is None
-                else int(payment.amount * self.unit)
+                self.share(self.owed, payment.share) if payment.amount is None else int(payment.amount * self.unit)
                 for payment in terms.plan
             ]
         paying = terms.installments - terms.grace_on_principal
         part = divide(self.owed, paying, half_even=terms.half_even)
         if terms.interest_method is InterestMethod.FLAT and terms.rounding_multiple:
             return [
-                self.to_multiple(part + self.at_rate(self.owed, period.rate))
-                - self.at_rate(self.owed, period.rate)
+                self.to_multiple(part + self.at_rate(self.owed, period.rate)) - self.at_rate(self.owed, period.rate)
                 for period in self.periods
             ]
         return [self.to_multiple(part)] * terms.installments
@@ -246,10 +243,7 @@ class _Planner:
         Includes the insurance unless it comes on top. Zero for other amortizations.
         """
         terms = self.terms
-        if (
-            terms.amortization is not Amortization.EQUAL_INSTALLMENTS
-            or terms.interest_method is InterestMethod.FLAT
-        ):
+        if terms.amortization is not Amortization.EQUAL_INSTALLMENTS or terms.interest_method is InterestMethod.FLAT:
             return 0
         paying = self.periods[terms.grace_on_principal :]
         in_level = terms.insurance is not None and terms.insurance.in_installment
@@ -321,9 +315,7 @@ class _Planner:
             upfront_fees=self.money(self.fees[FeeWhen.UPFRONT_ADDED] + self.fees[FeeWhen.UPFRONT_DEDUCTED]),
             received=received,
         )
-        installment = (
-            self.money(level + self.fee_per_installment) if level else max(row.total for row in rows if row.n)
-        )
+        installment = self.money(level + self.fee_per_installment) if level else max(row.total for row in rows if row.n)
         return Schedule(self.terms, tuple(rows), totals, installment)
 
 

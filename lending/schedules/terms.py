@@ -176,12 +176,8 @@ def check_terms(terms: LoanTerms) -> None:
         "days_in_year",
         _("Los días del año son 360, 364, 365 o los del calendario"),
     )
-    _require(
-        terms.days_in_month in (None, 30), "days_in_month", _("Los días del mes son 30 o los del calendario")
-    )
-    _require(
-        terms.seed_day is None or 1 <= terms.seed_day <= 31, "seed_day", _("El día de pago va de 1 a 31")
-    )
+    _require(terms.days_in_month in (None, 30), "days_in_month", _("Los días del mes son 30 o los del calendario"))
+    _require(terms.seed_day is None or 1 <= terms.seed_day <= 31, "seed_day", _("El día de pago va de 1 a 31"))
     _require(
         terms.first_due_on is None or terms.disbursed_on < terms.first_due_on,
         "first_due_date",
@@ -266,8 +262,7 @@ def _check_charges(terms: LoanTerms) -> None:
     )
     multiple = terms.rounding_multiple
     _require(
-        multiple is None
-        or (multiple > 0 and _is_money(multiple, terms.decimals) and multiple <= terms.principal),
+        multiple is None or (multiple > 0 and _is_money(multiple, terms.decimals) and multiple <= terms.principal),
         "installment_rounding_multiple",
         _("El múltiplo de redondeo debe ser mayor que cero y menor que el monto"),
     )

@@ -1,0 +1,322 @@
+"""The answer for every product: eligible or not, at what amount, term and price, ranked, with reasons."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from decimal import ROUND_CEILING, ROUND_DOWN, ROUND_HALF_UP, Decimal
+from typing import Any
+
+from lending.affordability import Affordability, CapacityPolicy, largest_installment
+from lending.matching.eligibility import eligibility, harvest_terms, longest_term_at_age
+from lending.matching.products import (
+    ApplicantProfile,
+    MatchingPolicy,
+    ProductAmortization,
+    ProductTerms,
+    disbursement_day,
+    loan_terms,
+    price,
+)
+from lending.money import ZERO
+from lending.reasons import BAD, BLOCK, GOOD, INFO, VERIFY, Reason
+from lending.schedules import Schedule, build_schedule
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Match:
+    """One product's answer to one person; the figures are None unless eligible. Soles and fractions."""
+
+    product_id: Any
+    eligible: bool
+    reasons: tuple[Reason, ...]
+    rank: int | None = None  # 1 is the cheapest in total
+    amount: Decimal | None = None
+    received: Decimal | None = None  # after what is kept back
+    term_months: int | None = None
+    tea: Decimal | None = None
+    installment: Decimal | None = None
+    tcea: Decimal | None = None
+    total: Decimal | None = None
+    schedule: Schedule | None = None
+    institution_id: Any = None
+
+    @property
+    def blocks(self) -> tuple[Reason, ...]:
+        """Why it is a no."""
+        return tuple(reason for reason in self.reasons if reason.tone == BLOCK)
+
+    @property
+    def to_verify(self) -> tuple[Reason, ...]:
+        """What was not answered and a person has to check."""
+        return tuple(reason for reason in self.reasons if reason.tone == VERIFY)
+
+    def as_json(self) -> dict[str, Any]:
+        """For storage: money and rates as text, no schedule (it is worked out again from the terms)."""
+        figures = {
+            "amount": self.amount, "received": self.received, "tea": self.tea,
+            "installment": self.installment, "tcea": self.tcea, "total": self.total,
+        }  # fmt: skip
+        return {
+            "product_id": str(self.product_id),
+            "eligible": self.eligible,
+            "rank": self.rank,
+            "term_months": self.term_months,
+            **{name: None if value is None else str(value) for name, value in figures.items()},
+            "reasons": [reason.as_json() for reason in self.reasons],
+        }
+
+
+def match(profile: ApplicantProfile, products: Sequence[ProductTerms], policy: MatchingPolicy) -> list[Match]:
+    """An answer for every product: offers by rank, then the others in the given order.
+
+    The amount asked for is tried first at the term asked for, then at the shortest longer term that is
+    affordable, then the largest smaller amount. Offers of the full amount come first, the one that costs
+    least over what is received before the others; then the smaller ones, by TCEA.
+    """
+    answers = [_answer(profile, product, policy) for product in products]
+    offers = sorted((answer for answer in answers if answer.eligible), key=lambda offer: _cost(profile, offer))
+    ranked = [replace(offer, rank=rank) for rank, offer in enumerate(offers, start=1)]
+    days = {product.product_id: product.disbursement_days for product in products}
+    return [*_compared(profile, ranked, days), *(answer for answer in answers if not answer.eligible)]
+
+
+def _answer(profile: ApplicantProfile, product: ProductTerms, policy: MatchingPolicy) -> Match:
+    reasons = eligibility(profile, product, policy)
+    if any(reason.tone == BLOCK for reason in reasons):
+        return _no(product, reasons)
+    if not profile.affordability.is_known:
+        return _no(product, [*reasons, Reason("income_unknown", VERIFY)])
+    tea = price(profile.pd, product, policy)
+    search = _Search(profile, product, policy.capacity, tea)
+    if search.room <= 0:
+        stressed = (profile.affordability.surplus_verified or ZERO) > 0
+        return _no(product, [*reasons, Reason("nothing_left_in_bad_months" if stressed else "nothing_left", BLOCK)])
+    schedule = search.best()
+    if schedule is None:
+        return _no(product, [*reasons, search.shortfall()])
+    term = search.term_of(schedule)
+    return Match(
+        product_id=product.product_id,
+        institution_id=product.institution_id,
+        eligible=True,
+        reasons=(*_own_reasons(profile, product, policy, schedule, term), *reasons),
+        amount=schedule.terms.principal,
+        received=schedule.totals.received,
+        term_months=term,
+        tea=schedule.tea,
+        installment=schedule.installment,
+        tcea=schedule.tcea,
+        total=schedule.totals.total,
+        schedule=schedule,
+    )
+
+
+def _no(product: ProductTerms, reasons: Sequence[Reason]) -> Match:
+    return Match(
+        product_id=product.product_id, institution_id=product.institution_id, eligible=False, reasons=tuple(reasons)
+    )
+
+
+class _Search:
+    """The amount and term of one product that a person can pay back, at a fixed price."""
+
+    def __init__(
+        self, profile: ApplicantProfile, product: ProductTerms, capacity: CapacityPolicy, tea: Decimal
+    ) -> None:
+        self.profile = profile
+        self.product = product
+        self.capacity = capacity
+        self.tea = tea
+        self.room = largest_installment(profile.affordability, capacity)
+        self.disbursed_on = disbursement_day(product, profile.on)
+        self.level = product.amortization is ProductAmortization.EQUAL_INSTALLMENTS
+        self.wanted = min(profile.amount, product.amount_max)
+        self.terms = self.feasible_terms()
+
+    def feasible_terms(self) -> list[int]:
+        """Terms from the one asked for (or the nearest) upwards; harvest terms where the crop sets them."""
+        longest = longest_term_at_age(self.profile.age, self.product)
+        if self.product.amortization is ProductAmortization.HARVEST and self.profile.harvest_month:
+            terms = [term for term in harvest_terms(self.profile, self.product) if term <= longest]
+            return [term for term in terms if term >= self.profile.term_months] or terms[-1:]
+        first = min(max(self.profile.term_months, self.product.term_min), longest)
+        return list(range(first, longest + 1))
+
+    def build(self, amount: Decimal, term: int) -> Schedule:
+        return build_schedule(
+            loan_terms(self.product, amount=amount, term_months=term, tea=self.tea, disbursed_on=self.disbursed_on)
+        )
+
+    @staticmethod
+    def term_of(schedule: Schedule) -> int:
+        return schedule.terms.installments * schedule.terms.repay_every
+
+    def fits(self, schedule: Schedule) -> bool:
+        """Whether every payment stays inside the room the policy gives."""
+        if self.level:
+            return schedule.installment <= self.room
+        regular = [row.total for row in schedule.rows[:-1]]
+        over_the_term = self.room * self.term_of(schedule)
+        own_money = _campaign_money(schedule, self.profile.affordability)
+        return max(regular, default=ZERO) <= self.room and schedule.totals.total - own_money <= over_the_term
+
+    def best(self) -> Schedule | None:
+        """Full amount at the first term that fits; otherwise the largest smaller amount."""
+        if not self.terms:
+            return None
+        return self.shortest(self.wanted) or self.largest_smaller()
+
+    def shortest(self, amount: Decimal) -> Schedule | None:
+        """`amount` at the shortest of the terms that fits."""
+        first = self.build(amount, self.terms[0])
+        if self.fits(first) or len(self.terms) == 1:
+            return first if self.fits(first) else None
+        if not self.level:
+            return next(filter(self.fits, (self.build(amount, term) for term in self.terms[1:])), None)
+        if not self.fits(self.build(amount, self.terms[-1])):
+            return None
+        found = _first_true(lambda place: self.fits(self.build(amount, self.terms[place])), 1, len(self.terms) - 1)
+        return self.build(amount, self.terms[found])
+
+    def largest_smaller(self) -> Schedule | None:
+        """The largest amount below the one wanted that fits, on the product's grid, at its shortest term."""
+        best: Decimal | None = None
+        for term in self.terms[-1:] if self.level else self.terms:
+            amount = self.largest_at(term)
+            if amount is not None and (best is None or amount > best):
+                best = amount
+        return None if best is None else self.shortest(best)
+
+    def largest_at(self, term: int) -> Decimal | None:
+        if not self.fits(self.build(self.product.amount_min, term)):
+            return None
+        step = self.product.amount_step
+        low = int((self.product.amount_min / step).to_integral_value(ROUND_CEILING))
+        high = int((self.wanted / step).to_integral_value(ROUND_DOWN))
+        if high < low or not self.fits(self.build(low * step, term)):
+            return self.product.amount_min
+        too_much = _first_true(lambda count: not self.fits(self.build(count * step, term)), low + 1, high + 1)
+        return (too_much - 1) * step
+
+    def shortfall(self) -> Reason:
+        """How far the smallest loan over the longest term is from what the person can pay."""
+        if not self.terms:
+            return Reason("age_above", BLOCK, {"maximum": self.product.age_max})
+        smallest = self.build(self.product.amount_min, self.terms[-1])
+        monthly = smallest.installment
+        if not self.level:
+            own_money = _campaign_money(smallest, self.profile.affordability)
+            monthly = (smallest.totals.total - own_money) / self.term_of(smallest)
+        needed = (
+            monthly / self.capacity.installment_to_surplus - (self.profile.affordability.surplus_verified or ZERO),
+            monthly / self.capacity.installment_to_stressed - (self.profile.affordability.surplus_stressed or ZERO),
+        )
+        return Reason(
+            "not_affordable",
+            BLOCK,
+            {
+                "installment": monthly.quantize(ZERO, rounding=ROUND_HALF_UP),
+                "room": self.room,
+                "missing": int(max(needed).to_integral_value(ROUND_CEILING)),
+            },
+        )
+
+
+def _campaign_money(schedule: Schedule, affordability: Affordability) -> Decimal:
+    """The part of the loan that stands in for the farm's own money in the campaign.
+
+    The table already charges the whole campaign to the harvest; what the loan pays of it need not be
+    earned twice.
+    """
+    return min(schedule.totals.received, affordability.campaign_cost)
+
+
+def _first_true(holds: Callable[[int], bool], low: int, high: int) -> int:
+    """Smallest number of low..high for which `holds`, which turns true once; `high` is taken to hold."""
+    while low < high:
+        middle = (low + high) // 2
+        if holds(middle):
+            high = middle
+        else:
+            low = middle + 1
+    return low
+
+
+def _cost(profile: ApplicantProfile, offer: Match) -> tuple[bool, Decimal, Decimal, str]:
+    """What offers are ranked by; see `match`."""
+    schedule = offer.schedule
+    assert schedule is not None  # offers have one
+    smaller = schedule.terms.principal < profile.amount
+    cost, tcea = schedule.totals.cost, schedule.tcea
+    return smaller, tcea if smaller else cost, cost if smaller else tcea, str(offer.product_id)
+
+
+def _own_reasons(
+    profile: ApplicantProfile, product: ProductTerms, policy: MatchingPolicy, schedule: Schedule, term: int
+) -> list[Reason]:
+    reasons = [_share_reason(profile, product, policy, schedule, term)]
+    amount = schedule.terms.principal
+    if amount < min(profile.amount, product.amount_max):
+        reasons.append(Reason("less_than_asked", BAD, {"amount": amount}))
+    elif amount < profile.amount:
+        reasons.append(Reason("product_maximum", BAD, {"maximum_amount": amount}))
+    if term != profile.term_months:
+        if product.term_min <= profile.term_months < term and product.amortization is not ProductAmortization.HARVEST:
+            reasons.append(Reason("longer_than_asked", BAD, {"months": term}))
+        else:
+            reasons.append(Reason("term_differs", INFO, {"months": term}))
+    if product.amortization is ProductAmortization.HARVEST and profile.harvest_month:
+        reasons.append(Reason("after_harvest", GOOD, {"month": profile.harvest_month}))
+    elif product.amortization is ProductAmortization.BULLET:
+        reasons.append(Reason("single_payment", INFO))
+    if product.fee_upfront:
+        reasons.append(Reason("fee", BAD, {"fee": product.fee_upfront, "received": schedule.totals.received}))
+    else:
+        reasons.append(Reason("no_fee", GOOD))
+    days = product.disbursement_days
+    speed = {0: "money_same_day", 1: "money_in_one_day"}.get(days, "money_in_days")
+    reasons.append(Reason(speed, INFO, {"days": days}))
+    return reasons
+
+
+def _share_reason(
+    profile: ApplicantProfile, product: ProductTerms, policy: MatchingPolicy, schedule: Schedule, term: int
+) -> Reason:
+    surplus = profile.affordability.surplus_verified or ZERO
+    if product.amortization is ProductAmortization.EQUAL_INSTALLMENTS:
+        code, share = "installment_share", schedule.installment / surplus
+    else:
+        own_money = _campaign_money(schedule, profile.affordability)
+        code, share = "campaign_share", (schedule.totals.total - own_money) / (surplus * term)
+    percent = int((share * 100).to_integral_value(ROUND_HALF_UP))
+    return Reason(code, GOOD if share <= policy.good_share else INFO, {"share": percent})
+
+
+def _compared(profile: ApplicantProfile, offers: Sequence[Match], days: dict[Any, int]) -> list[Match]:
+    """The offers with what sets one apart from the others, where there are others."""
+    if len(offers) < 2:
+        return list(offers)
+    added: dict[int, list[Reason]] = {place: [] for place in range(len(offers))}
+    in_full = offers[0].amount == profile.amount
+    added[0].append(Reason("cheapest" if in_full else "lowest_cost", GOOD))
+    _mark(added, [offer.tea for offer in offers], "lowest_rate", GOOD, lambda place: {"tea": offers[place].tea})
+    _mark(added, [offer.installment for offer in offers], "lowest_installment", GOOD)
+    _mark(added, [days[offer.product_id] for offer in offers], "fastest", GOOD)
+    _mark(added, [-(offer.tcea or ZERO) for offer in offers], "highest_cost", BAD)
+    return [
+        replace(offer, reasons=(*offer.reasons[:1], *added[place], *offer.reasons[1:]))
+        for place, offer in enumerate(offers)
+    ]
+
+
+def _mark(
+    added: dict[int, list[Reason]],
+    values: Sequence[Any],
+    code: str,
+    tone: str,
+    params: Callable[[int], dict[str, Any]] = lambda _place: {},
+) -> None:
+    """Adds the reason to the one offer whose value is lower than every other's."""
+    lowest = min(values)
+    if values.count(lowest) == 1:
+        place = values.index(lowest)
+        added[place].append(Reason(code, tone, params(place)))
