@@ -121,9 +121,7 @@ def paths(test: bool | None = None) -> Paths:
         return Paths(home=home, files=home)
     number = int(slot or 0)
     home = home / "test"
-    return Paths(
-        home=home, files=home / f"files-{number}", database=f"test_ayni_{number}", slot=number
-    )
+    return Paths(home=home, files=home / f"files-{number}", database=f"test_ayni_{number}", slot=number)
 
 
 def local_folder() -> Path:
@@ -156,8 +154,6 @@ def runtime_folder(home: Path) -> Path:
 def searchable_by_all(folder: Path) -> bool:
     """Whether any user may pass through `folder` and every folder above it."""
     try:
-        return all(
-            os.stat(part).st_mode & stat.S_IXOTH for part in (folder.resolve(), *folder.resolve().parents)
-        )
+        return all(os.stat(part).st_mode & stat.S_IXOTH for part in (folder.resolve(), *folder.resolve().parents))
     except OSError:
         return False

@@ -204,9 +204,7 @@ class PostgresServer:
         command += ["--locale-provider", "builtin", "--builtin-locale", "C.UTF-8", "--locale", "C"]
         if not self.durable:
             command += ["--no-sync"]
-        done = subprocess.run(
-            command, capture_output=True, text=True, check=False, cwd="/", **self._as_user()
-        )
+        done = subprocess.run(command, capture_output=True, text=True, check=False, cwd="/", **self._as_user())
         if done.returncode != 0:
             raise ServerFailed(f"initdb failed:\n{done.stdout}{done.stderr}")
         self._unfinished.unlink()

@@ -60,12 +60,7 @@ class Servers:
 
     def ready(self) -> bool:
         """Whether both servers are kept, complete and answering now."""
-        return (
-            self.state().get("state") == "ready"
-            and self.kept()
-            and self.redis.answers()
-            and self.postgres.answers()
-        )
+        return self.state().get("state") == "ready" and self.kept() and self.redis.answers() and self.postgres.answers()
 
     def kept(self) -> bool:
         """Whether a keeper is alive."""

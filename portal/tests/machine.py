@@ -89,9 +89,7 @@ def migrations_hash() -> str:
     from django.apps import apps
 
     ours = [path for app in ("accounts/tenancy", "accounts/audit") for path in (CHECKOUT / app).rglob("*.py")]
-    theirs = [
-        path for app in apps.get_app_configs() for path in (Path(app.path) / "migrations").rglob("*.py")
-    ]
+    theirs = [path for app in apps.get_app_configs() for path in (Path(app.path) / "migrations").rglob("*.py")]
     digest = hashlib.sha256(ROLES_SQL.read_bytes())
     for path in sorted(ours) + sorted(theirs):
         digest.update(path.read_bytes())
