@@ -13,6 +13,9 @@ from portal.tests import machine
 SLOT = machine.take_slot()
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "portal.settings")
 django.setup()  # so that the conftests below may import models
+machine.suit_settings()
+
+pytest_plugins = ["accounts.tests.fixtures"]
 
 _running: list[Servers] = []
 _clones = count(1)
@@ -24,9 +27,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         database = item.get_closest_marker("django_db")
         commits = item.get_closest_marker("transactional")
         if database and (commits or database.kwargs.get("transaction")):
-            raise pytest.UsageError(
-                f"{item.nodeid}: mark a test that commits `transactional` alone, without django_db"
-            )
+            raise pytest.UsageError(f"{item.nodeid}: mark a test that commits `transactional` alone, without django_db")
 
 
 @pytest.fixture(scope="session")

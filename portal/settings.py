@@ -62,6 +62,7 @@ INSTALLED_APPS = [
     "django_prometheus",
 ]
 MIDDLEWARE = [
+    "portal.health.HealthMiddleware",
     "django_prometheus.middleware.PrometheusBeforeMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
@@ -215,12 +216,16 @@ CSRF_FAILURE_VIEW = "portal.errors_http.csrf_failure"
 # --- mail -----------------------------------------------------------------------------------------------------------
 # Without a mail server, messages are written to the outbox folder and readable in the portal.
 EMAIL_CONFIG = env.email_url("EMAIL_URL", default="filemail://")
-if env.str("EMAIL_URL", default=""):
+MAIL_SERVER = bool(env.str("EMAIL_URL", default=""))
+if MAIL_SERVER:
     vars().update(EMAIL_CONFIG)
 else:
     EMAIL_BACKEND = "django.core.mail.backends.filebased.EmailBackend"
     EMAIL_FILE_PATH = str(Path(OUTBOX_ROOT) / "mail")
 DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default="Ayni <no-responder@ayni.example>")
+EMAIL_TIMEOUT = 5
+SMS_GATEWAY_URL = env.str("SMS_GATEWAY_URL", default="")
+SMS_GATEWAY_TOKEN = env.str("SMS_GATEWAY_TOKEN", default="")
 
 # --- logs -----------------------------------------------------------------------------------------------------------
 LOG_LEVEL = env.str("LOG_LEVEL", default="WARNING" if DEBUG else "INFO")

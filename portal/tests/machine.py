@@ -19,13 +19,10 @@ from portal.local.paths import CHECKOUT, local_folder, paths
 from portal.local.postgres import ROLES_SQL, PostgresServer
 from portal.local.processes import FileLock
 from portal.local.servers import Servers
+from portal.local.site import PRODUCTION_VARIABLES
 
 TEMPLATE = "test_ayni_template_"
 TEMPLATES_KEPT = 3
-PRODUCTION_VARIABLES = (
-    *("DATABASE_URL", "DATABASE_OWNER_URL", "DATABASE_REGULATOR_URL", "DATABASE_SYSTEM_URL", "REDIS_URL"),
-    *("CELERY_BROKER_URL", "MEDIA_ROOT", "OUTBOX_ROOT", "EMAIL_URL", "DEMO", "DEBUG"),
-)
 
 
 def take_slot() -> FileLock:
@@ -36,11 +33,29 @@ def take_slot() -> FileLock:
         lock = FileLock(local_folder() / "test" / "locks" / f"slot-{slot}.lock")
         if lock.take(wait=False):
             os.environ["AYNI_TEST_SLOT"] = str(slot)
-            for folder in (paths().media, paths().outbox):
-                shutil.rmtree(folder, ignore_errors=True)
+            prepare_files(paths().files)
             return lock
         lock.release()
     raise AssertionError("unreachable")
+
+
+def prepare_files(folder: Path) -> None:
+    """Forget the files of an earlier run; keys may stay."""
+    for name in ("media", "outbox", "static"):
+        shutil.rmtree(folder / name, ignore_errors=True)
+    (folder / "static").mkdir(parents=True)
+    os.environ["STATIC_ROOT"] = str(folder / "static")
+
+
+def suit_settings() -> None:
+    """The few settings that differ from production in a test: plain HTTP, cheap passwords, unhashed file names."""
+    from django.conf import settings
+
+    settings.SECURE_SSL_REDIRECT = False
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+    storage = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
+    settings.STORAGES = settings.STORAGES | {"staticfiles": storage}
+    settings.WHITENOISE_AUTOREFRESH = False
 
 
 def start_servers() -> Servers:
