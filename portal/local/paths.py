@@ -16,6 +16,7 @@ from urllib.parse import quote
 CHECKOUT = Path(__file__).resolve().parents[2]
 SUPERUSER = "postgres"
 ROLES = ("lend_app", "lend_owner", "lend_regulator", "lend_system")
+OUTSIDE = (Path("/var/lib"), Path("/var/tmp"))  # noqa: S108 - where root's PostgreSQL may put its data
 LONGEST_SOCKET_PATH = 107
 POSTGRES_PORT = 5432  # only names the socket file; nothing listens on the network
 POSTGRES_SOCKET = f".s.PGSQL.{POSTGRES_PORT}"
@@ -149,6 +150,12 @@ def runtime_folder(home: Path) -> Path:
         "no folder can hold the servers' sockets: set XDG_RUNTIME_DIR or TMPDIR to a writable folder "
         f"with a short name (the socket's path may have {LONGEST_SOCKET_PATH} bytes)"
     )
+
+
+def outside_folders(home: Path) -> list[Path]:
+    """Where the data of `home` may be when PostgreSQL's user cannot come to `home`, best first."""
+    fit = [base for base in OUTSIDE if os.access(base, os.W_OK) and searchable_by_all(base)]
+    return [base / folder_name(home) for base in fit]
 
 
 def searchable_by_all(folder: Path) -> bool:

@@ -24,14 +24,13 @@ from portal.local.paths import (
     ROLES,
     SUPERUSER,
     Paths,
-    folder_name,
+    outside_folders,
     searchable_by_all,
 )
 from portal.local.processes import command_of, last_lines, spawn, stop, stop_pid, wait_until
 
 ROLES_SQL = CHECKOUT / "accounts" / "tenancy" / "roles.sql"
 UNPRIVILEGED = ("nobody", "daemon")  # who runs PostgreSQL when we are root
-OUTSIDE = (Path("/var/lib"), Path("/var/tmp"))  # noqa: S108 - where its data goes when it cannot reach ours
 START_SECONDS = 60
 FAST, AT_ONCE = (signal.SIGINT, 30.0), (signal.SIGQUIT, 5.0)
 
@@ -271,11 +270,10 @@ def server_account() -> tuple[int, int] | None:
 
 def outside_folder(home: Path) -> Path:
     """The folder for the data of `home` that any user can come to."""
-    name = folder_name(home)
-    fit = [base for base in OUTSIDE if os.access(base, os.W_OK) and searchable_by_all(base)]
-    if not fit:
-        raise ServerFailed(f"none of {', '.join(map(str, OUTSIDE))} can hold PostgreSQL's data")
-    return next((base / name for base in fit if (base / name).exists()), fit[0] / name)
+    folders = outside_folders(home)
+    if not folders:
+        raise ServerFailed("there is no folder that PostgreSQL's user can come to; run this as an ordinary user")
+    return next((folder for folder in folders if folder.exists()), folders[0])
 
 
 def copy_binaries(outside: Path, account: tuple[int, int]) -> Path:
