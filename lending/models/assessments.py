@@ -29,6 +29,7 @@ class Assessment(InstitutionOwned):
     policy = InstitutionForeignKey(LendingPolicy, models.PROTECT, related_name="+")
     recommendation = models.CharField(max_length=8, choices=Outcome)
     reason_codes = ArrayField(models.CharField(max_length=60), default=list)
+    reasons = models.JSONField(default=list)  # the same with tone and parameters, worded by lending.reasons
     affordability = models.JSONField(default=dict)  # rows declared, verified, stressed; surpluses; soles as text
     matches = models.JSONField(default=list)  # every product, eligible or not, with its reasons
     created_at = models.DateTimeField(db_default=Now())
@@ -45,7 +46,10 @@ class Assessment(InstitutionOwned):
 
 
 class Offer(InstitutionOwned):
-    """Terms the applicant may choose until `valid_until`; the figures agree to the cent with the schedule."""
+    """Terms the applicant may choose until `valid_until`; the figures agree to the cent with the schedule.
+
+    Priced when the program assessed the case, and again on the day a person approved it (`decision`).
+    """
 
     class Status(models.TextChoices):
         OPEN = "open", _("Vigente")
@@ -56,6 +60,9 @@ class Offer(InstitutionOwned):
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     application = InstitutionForeignKey(Application, models.PROTECT, related_name="offers")
     assessment = InstitutionForeignKey(Assessment, models.PROTECT, related_name="offers")
+    decision = InstitutionForeignKey(
+        "lending.Decision", models.PROTECT, null=True, blank=True, related_name="offers"
+    )
     product_version = InstitutionForeignKey(ProductVersion, models.PROTECT, related_name="+")
     rank = models.PositiveSmallIntegerField()  # 1 is the cheapest in total
     status = models.CharField(max_length=10, choices=Status, default=Status.OPEN)
@@ -79,7 +86,9 @@ class Offer(InstitutionOwned):
     class Meta(InstitutionOwned.Meta):
         constraints: ClassVar = [
             models.UniqueConstraint(
-                fields=["institution", "assessment", "product_version"], name="offer_once_per_product"
+                fields=["institution", "assessment", "decision", "product_version"],
+                name="offer_once_per_product",
+                nulls_distinct=False,
             ),
             models.UniqueConstraint(
                 fields=["institution", "application"],
@@ -112,6 +121,9 @@ class Decision(InstitutionOwned):
     reason_codes = ArrayField(models.CharField(max_length=60), default=list)
     rationale = models.TextField(blank=True)
     decided_by = models.ForeignKey(User, models.PROTECT, null=True, blank=True, related_name="+")
+    proposed_by = models.ForeignKey(  # of the proposal a final decision answers; a database key keeps it true
+        User, models.PROTECT, null=True, blank=True, related_name="+"
+    )
     second_signer = models.ForeignKey(User, models.PROTECT, null=True, blank=True, related_name="+")
     created_at = models.DateTimeField(db_default=Now())
 
@@ -126,6 +138,14 @@ class Decision(InstitutionOwned):
                 fields=["institution", "proposal"],
                 condition=models.Q(stage="final"),
                 name="one_final_decision_per_proposal",
+            ),
+            models.CheckConstraint(
+                condition=~models.Q(stage="final")
+                | (
+                    models.Q(proposal__isnull=False, decided_by__isnull=False, proposed_by__isnull=False)
+                    & ~models.Q(decided_by=models.F("proposed_by"))
+                ),
+                name="four_eyes",
             ),
         ]
         indexes: ClassVar = [models.Index(fields=["institution", "application", "created_at"], name="decision_history")]

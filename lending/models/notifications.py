@@ -24,6 +24,7 @@ class Notification(InstitutionOwned):
     subject = models.CharField(max_length=160, blank=True)
     body = EncryptedTextField()
     created_at = models.DateTimeField(db_default=Now())
+    claimed_at = models.DateTimeField(null=True, blank=True)  # a worker is sending it; free again after a while
     sent_at = models.DateTimeField(null=True, blank=True)
     attempts = models.PositiveSmallIntegerField(default=0)
 

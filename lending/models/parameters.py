@@ -5,16 +5,20 @@ from django.utils.translation import gettext_lazy as _
 
 
 class Parameter(models.Model):
-    """One legal value from a day until a day, with its norm: the usury cap, the ITF rate. Global."""
+    """One legal value from a day until a day, with its norm: the usury cap, the ITF rate. Global.
+
+    `lending.parameters` reads them.
+    """
 
     class Code(models.TextChoices):
         USURY_CAP_TEA = "usury_cap_tea", _("TEA máxima")
         MORATORY_CAP_TEA = "moratory_cap_tea", _("Tasa moratoria máxima")
         ITF_RATE = "itf_rate", _("ITF")
+        REVIEW_WORKING_DAYS = "review_working_days", _("Días hábiles para responder un pedido de revisión")
 
     code = models.CharField(max_length=40, choices=Code)
     currency = models.CharField(max_length=3, default="PEN")
-    value = models.DecimalField(max_digits=12, decimal_places=8)  # a fraction: 1.1413 is 114.13 %
+    value = models.DecimalField(max_digits=12, decimal_places=8)  # rates are fractions: 1.1413 is 114.13 %
     norm = models.CharField(max_length=200)
     valid_from = models.DateField()
     valid_to = models.DateField(null=True, blank=True)

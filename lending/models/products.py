@@ -80,6 +80,8 @@ class ProductVersion(InstitutionOwned):
     created_at = models.DateTimeField(db_default=Now())
     published_by = models.ForeignKey(User, models.PROTECT, related_name="+", null=True, blank=True)
     published_at = models.DateTimeField(null=True, blank=True)
+    published_on = models.DateField(null=True, blank=True)  # offered from this day …
+    withdrawn_on = models.DateField(null=True, blank=True)  # … until the day before this one
 
     class Meta(InstitutionOwned.Meta):
         constraints: ClassVar = [

@@ -1,0 +1,93 @@
+"""Legal values by date, each with its norm, and the national calendar.
+
+Nothing here has a value in code that a law may change: `LEGAL_VALUES` is only what a fresh database is
+filled with. A period that is not published yet stays empty, and an empty usury cap blocks new offers.
+"""
+
+from collections.abc import Iterable
+from datetime import date, timedelta
+from decimal import Decimal
+from typing import Any, Final
+
+import holidays
+
+from lending.models import Holiday, Parameter
+
+_SBS_CAP: Final = "BCRP, Circular 0008-2021 (Ley 31143): tasa máxima, 2 veces la de consumo"
+
+# TEA in soles, as published, in percent: six months from each date.
+USURY_CAPS_PEN: Final = (
+    (date(2021, 5, 1), "83.40"),
+    (date(2021, 11, 1), "83.64"),
+    (date(2022, 5, 1), "83.70"),
+    (date(2022, 11, 1), "87.91"),
+    (date(2023, 5, 1), "96.32"),
+    (date(2023, 11, 1), "101.86"),
+    (date(2024, 5, 1), "109.83"),
+    (date(2024, 11, 1), "112.98"),
+    (date(2025, 5, 1), "115.14"),
+    (date(2025, 11, 1), "113.16"),
+    (date(2026, 5, 1), "114.13"),
+)
+USURY_CAPS_USD: Final = (
+    (date(2022, 5, 1), "67.36"),
+    (date(2023, 11, 1), "82.94"),
+    (date(2024, 5, 1), "87.56"),
+    (date(2026, 5, 1), "99.84"),
+)
+MORATORY_SHARE: Final = Decimal("0.15")  # of the usury cap, by the same circular
+HOLIDAY_YEARS: Final = range(2020, 2036)
+
+
+def parameter(code: str, on: date, currency: str = "PEN") -> Parameter | None:
+    """The value in force on a day; None when no period covers it."""
+    return (
+        Parameter.objects.filter(code=code, currency=currency, valid_from__lte=on)
+        .exclude(valid_to__lt=on)
+        .order_by("-valid_from")
+        .first()
+    )
+
+
+def end_of_period(start: date) -> date:
+    """The last day of the six months that begin on 1 May or 1 November."""
+    following = date(start.year, 11, 1) if start.month == 5 else date(start.year + 1, 5, 1)
+    return following - timedelta(days=1)
+
+
+def legal_values() -> list[dict[str, Any]]:
+    """Rows of Parameter that a fresh database starts with."""
+    rows: list[dict[str, Any]] = []
+    for currency, caps in (("PEN", USURY_CAPS_PEN), ("USD", USURY_CAPS_USD)):
+        for start, percent in caps:
+            cap = Decimal(percent) / 100
+            period = {"currency": currency, "valid_from": start, "valid_to": end_of_period(start)}
+            rows.append({"code": "usury_cap_tea", "value": cap, "norm": _SBS_CAP, **period})
+            moratory = {"code": "moratory_cap_tea", "value": cap * MORATORY_SHARE}
+            rows.append({**moratory, "norm": "BCRP, Circular 0008-2021: 15 % de la tasa máxima", **period})
+    rows.append(
+        {"code": "itf_rate", "value": Decimal("0.00005"), "norm": "Ley 29667", "currency": "PEN",
+         "valid_from": date(2011, 4, 1), "valid_to": None}
+    )  # fmt: skip
+    rows.append(
+        {"code": "review_working_days", "value": Decimal(10), "norm": "Ley 29733, DS 016-2024-JUS: oposición",
+         "currency": "PEN", "valid_from": date(2025, 3, 30), "valid_to": None}
+    )  # fmt: skip
+    return rows
+
+
+def national_holidays(years: Iterable[int] = HOLIDAY_YEARS) -> dict[date, str]:
+    """Peru's public holidays by day, named in Spanish."""
+    return dict(holidays.country_holidays("PE", years=years, language="es"))
+
+
+def add_working_days(start: date, count: int) -> date:
+    """The day that is `count` working days after `start`: Monday to Friday, no holidays."""
+    latest = start + timedelta(days=2 * count + 30)
+    closed = set(Holiday.objects.filter(day__gt=start, day__lte=latest).values_list("day", flat=True))
+    day = start
+    while count:
+        day += timedelta(days=1)
+        if day.weekday() < 5 and day not in closed:
+            count -= 1
+    return day

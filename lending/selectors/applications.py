@@ -1,0 +1,34 @@
+"""Reading applications: who may see which, and what the applicant is shown as the result."""
+
+from uuid import UUID
+
+from django.db.models import Q, QuerySet
+
+from accounts.actors import Actor
+from accounts.errors import NotFound
+from lending.models import Application
+
+
+def applications_visible_to(actor: Actor) -> QuerySet[Application]:
+    """Applications of the institution in scope that the actor may read.
+
+    Staff see what was submitted, and what is being filed at a counter; a half-typed answer of somebody at
+    home is theirs alone. Applicants see their own, programs what they filed.
+    """
+    if actor.kind == "client":
+        mine = Q(api_client_id=actor.client_id) if actor.client_id else Q(pk__in=[])
+    else:
+        mine = Q(owner_id=actor.user_id) if actor.user_id is not None else Q(pk__in=[])
+    if actor.can("lending.view_applications"):
+        mine |= ~Q(status__in=[Application.Status.DRAFT, Application.Status.WITHDRAWN])
+        mine |= Q(channel=Application.Channel.COUNTER) | Q(submitted_at__isnull=False)
+    return Application.objects.filter(mine)
+
+
+def application_for(actor: Actor, application_id: UUID, *, lock: bool = False) -> Application:
+    """One application the actor may read, its row locked when a service is about to change it. Raises NotFound."""
+    found = applications_visible_to(actor).filter(pk=application_id)
+    application = (found.select_for_update(of=("self",)) if lock else found.select_related("applicant")).first()
+    if application is None:
+        raise NotFound
+    return application
