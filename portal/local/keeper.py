@@ -12,6 +12,7 @@ import os
 import signal
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 from portal.local.paths import Paths
@@ -58,6 +59,8 @@ class Keeper:
         finally:
             self.postgres.stop()
             self.redis.stop()
+            with suppress(OSError):
+                self.paths.runtime.rmdir()
             say("stopped")
         self.write_state("stopped")
         return 0
