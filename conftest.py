@@ -1,6 +1,7 @@
 """What every test may use. The environment is set before Django reads its settings."""
 
 import os
+import shutil
 from collections.abc import Iterator
 from itertools import count
 
@@ -8,7 +9,7 @@ import django
 import pytest
 
 from portal.local.servers import Servers
-from portal.tests import machine
+from portal.tests import live, machine
 
 SLOT = machine.take_slot()
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "portal.settings")
@@ -17,17 +18,50 @@ machine.suit_settings()
 
 pytest_plugins = ["accounts.tests.fixtures"]
 
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+HOW_TO_GET_CHROMIUM = "Chromium is not installed (Debian: apt install chromium)"
+CHROMIUM_FLAGS = [
+    *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"),
+    *("--disable-component-update", "--disable-sync"),
+]
+BROWSER_FIXTURES = {"browser", "context", "page", "new_context"}
+
 _running: list[Servers] = []
 _clones = count(1)
+_skipped_in_browser: list[str] = []
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Refuse the marks that would flush tables: a test that commits is `transactional`."""
+    """Refuse the marks that would flush tables; mark what needs a browser and skip it where there is none."""
     for item in items:
         database = item.get_closest_marker("django_db")
         commits = item.get_closest_marker("transactional")
         if database and (commits or database.kwargs.get("transaction")):
             raise pytest.UsageError(f"{item.nodeid}: mark a test that commits `transactional` alone, without django_db")
+        if BROWSER_FIXTURES & set(getattr(item, "fixturenames", ())):
+            item.add_marker(pytest.mark.browser)
+            if not CHROMIUM:
+                item.add_marker(pytest.mark.skip(reason=HOW_TO_GET_CHROMIUM))
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    if report.skipped and "browser" in report.keywords:
+        _skipped_in_browser.append(report.nodeid)
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """With AYNI_REQUIRE_BROWSER a skipped browser test is a failure."""
+    if _skipped_in_browser and os.environ.get("AYNI_REQUIRE_BROWSER"):
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Name the browser tests that were skipped, and say how to have them run."""
+    if _skipped_in_browser:
+        terminalreporter.section("browser tests that were skipped")
+        for name in _skipped_in_browser:
+            terminalreporter.line(name)
+        terminalreporter.line(f"{HOW_TO_GET_CHROMIUM}." if not CHROMIUM else "Chromium is installed; see the reasons.")
 
 
 @pytest.fixture(scope="session")
@@ -80,3 +114,17 @@ def _empty_redis() -> None:
     for running in _running:
         slot = running.paths.slot
         running.redis.flush(2 * slot, 2 * slot + 1)
+
+
+@pytest.fixture(scope="session")
+def browser_type_launch_args(browser_type_launch_args: dict) -> dict:
+    """Debian's Chromium, without a sandbox for root and without calls home."""
+    os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"  # Playwright keeps a loop in this thread from here on
+    return browser_type_launch_args | {"executable_path": CHROMIUM, "args": CHROMIUM_FLAGS}
+
+
+@pytest.fixture(scope="module")
+def live_ayni(request: pytest.FixtureRequest) -> Iterator[live.LiveAyni]:
+    """The whole product, running, for this module alone; `LIVE_ENV` in the module adds to its environment."""
+    with live.live_ayni(getattr(request.module, "LIVE_ENV", None)) as running:
+        yield running

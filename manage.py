@@ -15,7 +15,8 @@ SERVERLESS = {
 def needs_servers(arguments: list[str]) -> bool:
     """Whether the command line asks for a command that opens the database."""
     command = next((word for word in arguments if not word.startswith("-")), "help")
-    if {"-h", "--help", "--version"} & set(arguments) or os.environ.get("DATABASE_URL"):
+    elsewhere = os.environ.get("DATABASE_URL") or os.environ.get("AYNI_ATTACHED")  # or our parent holds them
+    if elsewhere or {"-h", "--help", "--version"} & set(arguments):
         return False
     return command not in SERVERLESS or (command == "check" and "--database" in arguments)
 

@@ -138,7 +138,7 @@ class PostgresServer:
         """Make the folders and, the first time, the cluster. Returns the folder of the binaries."""
         self.paths.home.mkdir(parents=True, exist_ok=True)
         self.paths.logs.mkdir(exist_ok=True)
-        binaries, data = self._place()
+        binaries, data = self.place()
         make_private(self.paths.runtime, self._account)
         remember(self.paths.runtime_link, self.paths.runtime)
         if self._unfinished.exists() or not (data / "PG_VERSION").exists():
@@ -161,7 +161,7 @@ class PostgresServer:
             elif command:
                 file.unlink(missing_ok=True)
 
-    def _place(self) -> tuple[Path, Path]:
+    def place(self) -> tuple[Path, Path]:
         """Where the binaries are and where the data goes: outside the checkout if need be.
 
         As root the server runs as another user. If that one cannot come to the checkout, copies of the

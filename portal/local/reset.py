@@ -11,8 +11,8 @@ from portal.local.paths import Paths, local_folder, outside_folders
 
 
 def homes(local: Path) -> list[Path]:
-    """Every folder below `local` that has servers of its own: the demo's, the tests'."""
-    return sorted({local} | {lock.parents[1] for lock in local.glob("**/locks/users.lock")})
+    """Every folder below `local` that may have servers of its own: the demo's, the tests'."""
+    return [local, local / "test", *(entry for entry in (local / "test").glob("*") if entry.is_dir())]
 
 
 def in_use(home: Path) -> bool:

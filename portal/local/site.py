@@ -51,7 +51,8 @@ def local_environment(paths: Paths, **extra: str) -> dict[str, str]:
     env = {name: value for name, value in os.environ.items() if name not in PRODUCTION_VARIABLES}
     # One core each: the arithmetic libraries would otherwise start a thread per core in every process.
     threads = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
-    return env | threads | {"AYNI_LOCAL": str(paths.home), "PYTHONUNBUFFERED": "1"} | extra
+    ours = {"AYNI_LOCAL": str(paths.home), "AYNI_ATTACHED": "1", "PYTHONUNBUFFERED": "1"}
+    return env | threads | ours | extra
 
 
 class Site:

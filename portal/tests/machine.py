@@ -124,17 +124,23 @@ def cloned_database(servers: Servers, template: str, name: str) -> Iterator[str]
 
 
 @contextmanager
-def connected_to(database: str) -> Iterator[None]:
-    """Every alias, in every thread, connects to `database`; open connections of this thread are closed."""
+def connected_to(database: str, host: str | None = None) -> Iterator[None]:
+    """Every alias, in every thread, connects to `database`; open connections of this thread are closed.
+
+    With a `host` (a socket folder) it is a database of other servers than this run's.
+    """
     from django.db import connections
 
-    before = {alias: connections.settings[alias]["NAME"] for alias in connections}
+    before = {
+        alias: (connections.settings[alias]["NAME"], connections.settings[alias]["OPTIONS"]) for alias in connections
+    }
     connections.close_all()
     try:
-        for alias in connections:
-            connections.settings[alias]["NAME"] = database
+        for alias, (_, options) in before.items():
+            other = options | {"host": host} if host else options
+            settings[alias] |= {"NAME": database, "OPTIONS": other}
         yield
     finally:
         connections.close_all()
-        for alias, name in before.items():
-            connections.settings[alias]["NAME"] = name
+        for alias, (name, options) in before.items():
+            settings[alias] |= {"NAME": name, "OPTIONS": options}
