@@ -218,6 +218,8 @@ TEXTS: Final[dict[str, str | Promise]] = {
     "unverified_facts": gettext_lazy("Un asesor debe confirmar algunos datos contigo."),
     "no_product_fits": gettext_lazy("Ningún crédito calza con tu pedido tal como está: lo verá una persona."),
     "too_many_creditors": gettext_lazy("Tienes deudas con %(count)s entidades: lo verá una persona."),
+    "automated_refused": gettext_lazy("Pediste que no te evalúe un programa: lo hará una persona."),
+    "could_not_assess": gettext_lazy("El programa no pudo calcular tu resultado: lo verá una persona."),
     # What an officer may decline with
     "income_not_confirmed": gettext_lazy("No pudimos confirmar tus ingresos."),
     "payments_late": gettext_lazy("Tienes atrasos en otros créditos."),
