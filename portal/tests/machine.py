@@ -131,9 +131,8 @@ def connected_to(database: str, host: str | None = None) -> Iterator[None]:
     """
     from django.db import connections
 
-    before = {
-        alias: (connections.settings[alias]["NAME"], connections.settings[alias]["OPTIONS"]) for alias in connections
-    }
+    settings = connections.settings
+    before = {alias: (settings[alias]["NAME"], settings[alias]["OPTIONS"]) for alias in connections}
     connections.close_all()
     try:
         for alias, (_, options) in before.items():
