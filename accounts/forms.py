@@ -110,7 +110,7 @@ class DateBoxes(forms.MultiWidget):
     boxes = (("day", _("Día"), 2), ("month", _("Mes"), 2), ("year", _("Año"), 4))
 
     def __init__(self, *, birthday: bool = False, attrs: Mapping[str, Any] | None = None) -> None:
-        widgets = {
+        widgets: dict[str, forms.Widget | type[forms.Widget]] = {
             name: forms.TextInput(
                 {
                     "inputmode": "numeric",
@@ -129,7 +129,7 @@ class DateBoxes(forms.MultiWidget):
         year, month, day = [*str(value or "").split("-", 2), "", "", ""][:3]
         return [day, month, year]
 
-    def value_from_datadict(self, data: Any, files: Any, name: str) -> str:
+    def value_from_datadict(self, data: Any, files: Any, name: str) -> str:  # type: ignore[override]
         """`year-month-day` as typed, empty when nothing was; the field says whether that is a day."""
         day, month, year = (
             str(part or "").strip().replace("-", "")[:10] for part in super().value_from_datadict(data, files, name)

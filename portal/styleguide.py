@@ -1,8 +1,9 @@
 """What the living style guide shows. Example words and figures only; no reader ever meets them elsewhere."""
 
+from dataclasses import dataclass
 from datetime import timedelta
 from types import SimpleNamespace
-from typing import Any, NamedTuple
+from typing import Any
 
 from django import forms
 from django.core.paginator import Paginator
@@ -12,7 +13,8 @@ from accounts import drawings
 from accounts.forms import CheckCards, ChoiceCards, CountInput, DateBoxes, MoneyInput, PhotoInput
 
 
-class Section(NamedTuple):
+@dataclass(frozen=True)
+class Section:
     """One heading of the guide: its template and the lines that call the components."""
 
     id: str
@@ -143,19 +145,19 @@ class GuideForm(forms.Form):
     )
 
 
-class BadGuideForm(GuideForm):
-    """The same with answers that come back."""
-
-    field_order = ("sales", "born_on", "debts", "consent")
-
-    def __init__(self, **options: Any) -> None:
-        super().__init__({"sales": "", "born_on_day": "31", "born_on_month": "2", "born_on_year": "1990"}, **options)
-        for name in set(self.fields) - set(self.field_order):
-            del self.fields[name]
-        self.fields["sales"].error_messages["required"] = "Escribe cuánto vendes en una semana normal, por ejemplo 1450"
-        self.fields["born_on"].error_messages["invalid"] = "Esa fecha no existe: revisa el día y el mes"
-        self.fields["debts"].error_messages["required"] = "Elige si estás pagando otro préstamo"
-        self.fields["consent"].error_messages["required"] = "Sin este permiso no podemos evaluar tu solicitud"
+def bad_form(auto_id: str) -> GuideForm:
+    """Some of the same fields with answers that come back."""
+    form = GuideForm({"sales": "", "born_on_day": "31", "born_on_month": "2", "born_on_year": "1990"}, auto_id=auto_id)
+    words = {
+        "sales": "Escribe cuánto vendes en una semana normal, por ejemplo 1450",
+        "born_on": "Esa fecha no existe: revisa el día y el mes",
+        "debts": "Elige si estás pagando otro préstamo",
+        "consent": "Sin este permiso no podemos evaluar tu solicitud",
+    }
+    form.fields = {name: form.fields[name] for name in words}
+    for name, text in words.items():
+        form.fields[name].error_messages.update(required=text, invalid=text)
+    return form
 
 
 def context() -> dict[str, Any]:
@@ -176,7 +178,7 @@ def context() -> dict[str, Any]:
                 "label": label,
                 "pages": f"Páginas, {label}",
                 "form": GuideForm(auto_id=f"{name}_%s", prefix=name),
-                "bad_form": BadGuideForm(auto_id=f"{name}_bad_%s"),
+                "bad_form": bad_form(f"{name}_bad_%s"),
             }
             for name, label in (("light", "Claro"), ("dark", "Oscuro"))
         ],

@@ -209,10 +209,10 @@ def title_prefix(context: Context) -> str:
 
 
 def _errors_of(form: BaseForm) -> list[dict[str, str]]:
-    found = [{"text": text, "target": ""} for text in form.non_field_errors()]
+    found = [{"text": str(text), "target": ""} for text in form.non_field_errors()]
     for field in form:
         target = "" if field.is_hidden else _first_control(field)
-        found += [{"text": text, "target": target} for text in field.errors]
+        found += [{"text": str(text), "target": target} for text in field.errors]
     return found
 
 
