@@ -1,5 +1,11 @@
-"""Writing entries. The database composes the body, so institution and instant are never the caller's word."""
+"""Writing entries.
 
+The database adds the instant; a CHECK and the row-level policy make sure that the institution named in a
+body is the one in scope. Each body carries a keyed hash (`mac`) of what the product said, under a key that
+the database never sees: nobody can write an entry by SQL alone, not even a superuser.
+"""
+
+import hmac
 from collections.abc import Iterable, Mapping
 from datetime import date, datetime
 from decimal import Decimal
@@ -9,14 +15,14 @@ from uuid import UUID
 import orjson
 from django.db import connection
 from django.db.models import Model
-from psycopg2.extras import execute_values
 
+from accounts import crypto
 from accounts.actors import Actor
 from accounts.models.base import uuid7
 from accounts.tenancy.scope import current_institution_id
 
 
-def record(actor: Actor, event: str, subject: Model, **facts: Any) -> UUID:
+def record(actor: Actor, event: str, subject: Model, /, **facts: Any) -> UUID:
     """Add one entry to the chain of the institution in scope; returns its id.
 
     `facts` are ids, codes, amounts and keyed hashes, never personal words. Raises NoInstitutionScope.
@@ -27,21 +33,54 @@ def record(actor: Actor, event: str, subject: Model, **facts: Any) -> UUID:
 def record_many(actor: Actor, event: str, subjects: Iterable[tuple[Model, Mapping[str, Any]]]) -> list[UUID]:
     """Add an entry for each (subject, facts) in one statement; returns their ids in order."""
     institution_id = current_institution_id()
-    who = orjson.dumps(actor_document(actor)).decode()
-    rows = [
-        (uuid7(), subject_type(subject), str(subject.pk), orjson.dumps(facts, default=plain).decode())
-        for subject, facts in subjects
-    ]
+    who = actor_document(actor)
+    keys, acts = [], []
+    for subject, facts in subjects:
+        keys.append(uuid7())
+        acts.append(act_document(keys[-1], institution_id, event, who, subject, facts))
     with connection.cursor() as cursor:
-        execute_values(
-            cursor.cursor,
-            "INSERT INTO accounts_auditentry (id, institution_id, body)"  # noqa: S608  (an integer is put in)
-            f" SELECT v.id::uuid, {institution_id:d},"
-            "  audit_body(v.id, v.event, v.actor, v.kind, v.subject, v.facts)"
-            " FROM (VALUES %s) AS v (id, event, actor, kind, subject, facts)",
-            [(str(key), event, who, kind, subject, facts) for key, kind, subject, facts in rows],
+        cursor.execute(
+            "INSERT INTO accounts_auditentry (id, institution_id, body)"
+            " SELECT said.id, %s, audit_body(said.act, said.mac)"
+            " FROM unnest(%s::uuid[], %s::text[], %s::text[]) AS said (id, act, mac)",
+            [institution_id, [str(key) for key in keys], acts, [witness(act) for act in acts]],
         )
-    return [key for key, *_ in rows]
+    return keys
+
+
+def act_document(
+    key: UUID,
+    institution_id: int,
+    event: str,
+    who: Mapping[str, Any],
+    subject: Model,
+    facts: Mapping[str, Any],
+) -> str:
+    """What the product says was done, as JSON; `id` and `institution` come first (`is_ours` relies on it)."""
+    document = {
+        "id": str(key),
+        "institution": institution_id,
+        "event": event,
+        "actor": who,
+        "subject": {"type": subject_type(subject), "id": str(subject.pk)},
+        "facts": facts,
+    }
+    return orjson.dumps(document, default=plain).decode()
+
+
+def witness(act: str) -> str:
+    """The keyed hash of an act, 64 hex digits."""
+    return crypto.keyed_digest("audit entry", act.encode()).hex()
+
+
+def is_ours(body: str, key: str, institution_id: int) -> bool:
+    """Whether the product wrote this body, for this row: its keyed hash fits what it says."""
+    # {"v":1,"at_us":…,"mac":"…", is what the database put in front of the act.
+    start, _, rest = body.partition('",')
+    act = "{" + rest
+    if not act.startswith(f'{{"id":"{key}","institution":{institution_id},'):
+        return False
+    return hmac.compare_digest(start[-64:], witness(act))
 
 
 def actor_document(actor: Actor) -> dict[str, Any]:

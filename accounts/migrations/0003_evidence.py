@@ -2,19 +2,18 @@
 
 from django.db import migrations
 
+# The act arrives with its keyed hash; the instant is the database's. Text, not jsonb: these bytes are hashed.
 COMPOSE = """
-CREATE FUNCTION audit_body(id text, event text, actor text, kind text, subject text, facts text) RETURNS text
-LANGUAGE sql VOLATILE AS $$
-  SELECT json_build_object(
-    'v', 1,
-    'id', id,
-    'institution', current_setting('app.institution_id')::bigint,
-    'at_us', (extract(epoch FROM clock_timestamp()) * 1000000)::bigint,
-    'event', event,
-    'actor', actor::json,
-    'subject', json_build_object('type', kind, 'id', subject),
-    'facts', facts::json)::text
+CREATE FUNCTION audit_body(act text, mac text) RETURNS text LANGUAGE sql VOLATILE AS $$
+  SELECT '{"v":1,"at_us":' || (extract(epoch FROM clock_timestamp()) * 1000000)::bigint
+    || ',"mac":"' || mac || '",' || substr(act, 2)
 $$;
+"""
+# A chain's hashes as a window aggregate: each from the one before it, the first from the head so far.
+CHAIN = """
+CREATE FUNCTION audit_link(state bytea, head bytea, payload bytea) RETURNS bytea LANGUAGE sql IMMUTABLE
+  AS $$ SELECT sha256(coalesce(state, head) || payload) $$;
+CREATE AGGREGATE audit_chain(bytea, bytea) (SFUNC = audit_link, STYPE = bytea);
 """
 QUEUE = """
 CREATE FUNCTION audit_queue() RETURNS trigger LANGUAGE plpgsql AS $$
@@ -77,9 +76,10 @@ class Migration(migrations.Migration):
 
     operations = [
         migrations.RunSQL(
-            COMPOSE + QUEUE + REFUSE,
+            COMPOSE + CHAIN + QUEUE + REFUSE,
             "DROP TRIGGER audit_queue ON accounts_auditentry; DROP FUNCTION audit_queue();"
-            " DROP FUNCTION audit_body(text, text, text, text, text, text); DROP FUNCTION evidence_is_kept();",
+            " DROP AGGREGATE audit_chain(bytea, bytea); DROP FUNCTION audit_link(bytea, bytea, bytea);"
+            " DROP FUNCTION audit_body(text, text); DROP FUNCTION evidence_is_kept();",
         ),
         *(migrations.RunSQL(keep(table), let_go(table)) for table in TABLES),
         migrations.RunSQL(
