@@ -18,6 +18,28 @@ from lending.reasons import label
 MONTHS_IN_YEAR: Final = 12
 
 
+# Cost of goods over sales, by sector; the last one is for an unanswered sector.
+GOODS_SHARE: Final[dict[str, Decimal]] = {
+    "commerce": Decimal("0.75"),
+    "production": Decimal("0.65"),
+    "food": Decimal("0.60"),
+    "transport": Decimal("0.55"),
+    "services": Decimal("0.40"),
+    "other": Decimal("0.75"),
+}
+# Low harvest (kg a hectare) and low farm-gate price (soles a kg).
+CROP_FLOOR: Final[dict[str, tuple[Decimal, Decimal]]] = {
+    "potato": (Decimal(15000), Decimal("0.70")),
+    "rice": (Decimal(7000), Decimal("1.00")),
+    "coffee": (Decimal(700), Decimal("7.00")),
+    "cocoa": (Decimal(800), Decimal("7.00")),
+    "corn": (Decimal(4500), Decimal("1.00")),
+    "quinoa": (Decimal(1200), Decimal("3.50")),
+    "avocado": (Decimal(11000), Decimal("2.00")),
+    "grape": (Decimal(20000), Decimal("2.50")),
+}
+
+
 @dataclass(frozen=True, slots=True)
 class StressPolicy:
     """How bad a bad year is, and what stands in for an unanswered expense. Fractions and soles."""
@@ -35,28 +57,6 @@ class StressPolicy:
     unknown_debt_share: Decimal = Decimal("0.10")  # installments over income when no debt was answered
     goods_share: Mapping[str, Decimal] = field(default_factory=lambda: dict(GOODS_SHARE))
     crop_floor: Mapping[str, tuple[Decimal, Decimal]] = field(default_factory=lambda: dict(CROP_FLOOR))
-
-
-# Cost of goods over sales, by sector; the last one is for an unanswered sector.
-GOODS_SHARE: Final = {
-    "commerce": Decimal("0.75"),
-    "production": Decimal("0.65"),
-    "food": Decimal("0.60"),
-    "transport": Decimal("0.55"),
-    "services": Decimal("0.40"),
-    "other": Decimal("0.75"),
-}
-# Low harvest (kg a hectare) and low farm-gate price (soles a kg).
-CROP_FLOOR: Final = {
-    "potato": (Decimal(15000), Decimal("0.70")),
-    "rice": (Decimal(7000), Decimal("1.00")),
-    "coffee": (Decimal(700), Decimal("7.00")),
-    "cocoa": (Decimal(800), Decimal("7.00")),
-    "corn": (Decimal(4500), Decimal("1.00")),
-    "quinoa": (Decimal(1200), Decimal("3.50")),
-    "avocado": (Decimal(11000), Decimal("2.00")),
-    "grape": (Decimal(20000), Decimal("2.50")),
-}
 
 
 @dataclass(frozen=True, slots=True)

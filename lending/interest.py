@@ -18,7 +18,9 @@ RATE_SCALE: Final = 10**RATE_PLACES
 _RATE_STEP = Decimal(1).scaleb(-RATE_PLACES)
 _CONTEXT = Context(prec=34, rounding=ROUND_HALF_UP)
 _NEWTON_STEPS = 60
-_LOG_RATE_LIMITS = (-8.0, 25.0)  # ln(1 + yearly rate): from almost -100 % to 10^12 %
+_WIDE_CONTEXT = Context(prec=140, rounding=ROUND_HALF_UP)
+_LOWEST_LOG, _HIGHEST_LOG = -8.0, 250.0  # of ln(1 + yearly rate): nearly all lost, or a fee on a loan of a day
+_LARGEST_EXPONENT = 600.0
 
 
 class NoRate(ValueError):
@@ -73,7 +75,7 @@ def period_interest(balance: Decimal, tea: Decimal, days: int) -> Decimal:
 
     `tea` is a fraction. Rounds half up to 0.01. Raises ValueError on negatives.
     """
-    if min(balance, tea, days) < 0:
+    if balance < 0 or tea < 0 or days < 0:
         raise ValueError("balance, tea and days must not be negative")
     with localcontext(_CONTEXT):
         return round_money(balance * period_rate(tea, days))
@@ -113,6 +115,7 @@ def internal_rate(flows: Sequence[tuple[int, float]], guess: float = 0.4) -> Dec
     if not any(amount > 0 for amount in amounts) or not any(amount < 0 for amount in amounts):
         raise NoRate("payments and disbursements are both needed")
     size = sum(abs(amount) for amount in amounts)
+    lowest = max(_LOWEST_LOG, -_LARGEST_EXPONENT / (max(times) or 1))
     log_rate = math.log1p(guess)
     for _step in range(_NEWTON_STEPS):
         value = slope = 0.0
@@ -124,18 +127,18 @@ def internal_rate(flows: Sequence[tuple[int, float]], guess: float = 0.4) -> Dec
             break
         change = value / slope
         log_rate -= max(-2.0, min(2.0, change))
-        if not _LOG_RATE_LIMITS[0] < log_rate < _LOG_RATE_LIMITS[1]:
+        if not lowest < log_rate < _HIGHEST_LOG:
             break
         if abs(change) < 1e-14 or abs(value) < 1e-15 * size:
             return _from_log(log_rate)
-    return _from_log(_bisect(times, amounts))
+    return _from_log(_bisect(times, amounts, lowest))
 
 
-def _bisect(times: Sequence[float], amounts: Sequence[float]) -> float:
+def _bisect(times: Sequence[float], amounts: Sequence[float], low: float) -> float:
     def value(log_rate: float) -> float:
         return sum(amount * math.exp(-log_rate * time) for time, amount in zip(times, amounts, strict=True))
 
-    low, high = _LOG_RATE_LIMITS
+    high = _HIGHEST_LOG
     value_low = value(low)
     if value_low * value(high) > 0:
         raise NoRate("no yearly rate fits these payments")
@@ -150,4 +153,4 @@ def _bisect(times: Sequence[float], amounts: Sequence[float]) -> float:
 
 def _from_log(log_rate: float) -> Decimal:
     rate = Decimal(repr(math.expm1(log_rate)))
-    return rate.quantize(_RATE_STEP, rounding=ROUND_HALF_UP, context=_CONTEXT) + 0
+    return _WIDE_CONTEXT.quantize(rate, _RATE_STEP) + 0

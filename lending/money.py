@@ -4,6 +4,7 @@ import re
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Final
 
+from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -11,6 +12,7 @@ CENT: Final = Decimal("0.01")
 ZERO: Final = Decimal("0.00")
 MAX_AMOUNT: Final = Decimal("999999999999.99")  # its céntimos, and sums of many, stay inside a bigint
 MAX_TYPED_LENGTH: Final = 40
+AMOUNT: Final = gettext_lazy("El monto")
 
 _FULL_WIDTH = {0xFF10 + digit: str(digit) for digit in range(10)} | {0xFF0C: ",", 0xFF0E: "."}
 _SPACES = dict.fromkeys((0x00A0, 0x2007, 0x2009, 0x202F), " ")
@@ -86,7 +88,7 @@ def format_percent(fraction: Decimal | int, decimals: int = 2) -> str:
     return f"{percent:,f}%".replace("-", "−")
 
 
-def parse_amount(text: str, *, subject: str = gettext_lazy("El monto")) -> Decimal:
+def parse_amount(text: str, *, subject: str | Promise = AMOUNT) -> Decimal:
     """Soles with two decimals, from what a person typed.
 
     Understands `3000`, `3,000.50`, `3.000,50`, `S/ 3 000`, `1450 soles`, `1'200,000.00`. `subject` begins
@@ -95,8 +97,7 @@ def parse_amount(text: str, *, subject: str = gettext_lazy("El monto")) -> Decim
     """
     if len(text) > MAX_TYPED_LENGTH:
         raise NotAnAmount(
-            _("%(subject)s es demasiado largo. Escribe solo la cifra, por ejemplo 1450")
-            % {"subject": subject},
+            _("%(subject)s es demasiado largo. Escribe solo la cifra, por ejemplo 1450") % {"subject": subject},
             code="too_long",
         )
     typed = " ".join(text.translate(_CLEAN).split())
@@ -104,9 +105,7 @@ def parse_amount(text: str, *, subject: str = gettext_lazy("El monto")) -> Decim
     if _MINUS.search(typed) and any(char.isdigit() for char in typed):
         raise NotAnAmount(_("%(subject)s no puede ser negativo") % {"subject": subject}, code="negative")
     if any(char.isalpha() for char in typed):
-        raise NotAnAmount(
-            _("%(subject)s debe ser un número, sin letras") % {"subject": subject}, code="letters"
-        )
+        raise NotAnAmount(_("%(subject)s debe ser un número, sin letras") % {"subject": subject}, code="letters")
     if not _SHAPE.fullmatch(typed) or not any(char.isdigit() for char in typed):
         raise _unreadable(subject)
     amount = _read_digits(typed.rstrip("."), subject)
@@ -115,7 +114,7 @@ def parse_amount(text: str, *, subject: str = gettext_lazy("El monto")) -> Decim
     return amount.quantize(CENT)
 
 
-def _read_digits(typed: str, subject: str) -> Decimal:
+def _read_digits(typed: str, subject: str | Promise) -> Decimal:
     """The value of digit groups and separators; the last `.` or `,` may be the decimal one."""
     groups = re.split(r"[ ',.]", typed)
     separators = re.findall(r"[ ',.]", typed)
@@ -137,9 +136,7 @@ def _read_digits(typed: str, subject: str) -> Decimal:
     thousands = set(earlier if is_decimal else separators)
     grouped = len(whole) > 1
     if grouped and (
-        len(thousands - {"'"}) > 1
-        or not 1 <= len(whole[0]) <= 3
-        or any(len(group) != 3 for group in whole[1:])
+        len(thousands - {"'"}) > 1 or not 1 <= len(whole[0]) <= 3 or any(len(group) != 3 for group in whole[1:])
     ):
         raise _unreadable(subject)
     return Decimal(f"{''.join(whole) or '0'}.{decimals or '0'}")
@@ -156,5 +153,5 @@ def _ambiguous(groups: list[str]) -> AmbiguousAmount:
     return AmbiguousAmount(question % {"thousands": thousands})
 
 
-def _unreadable(subject: str) -> NotAnAmount:
+def _unreadable(subject: str | Promise) -> NotAnAmount:
     return NotAnAmount(_("%(subject)s debe ser un número, por ejemplo 1450 o 1450.50") % {"subject": subject})

@@ -167,6 +167,7 @@ TEXTS: Final[dict[str, str | Promise]] = {
     "longer_than_asked": gettext_lazy("A %(months)s meses, más de lo que pediste, para que la cuota te alcance."),
     "term_differs": gettext_lazy("A %(months)s meses: es el plazo más cercano que ofrece."),
     "after_harvest": gettext_lazy("Pagas el capital en %(month)s, cuando cosechas."),
+    "until_harvest": gettext_lazy("A %(months)s meses, hasta tu cosecha."),
     "single_payment": gettext_lazy("Pagas una sola vez, al final."),
     "money_in_days": gettext_lazy("Dinero en %(days)s días."),
     "money_in_one_day": gettext_lazy("Dinero en 1 día."),

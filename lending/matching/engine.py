@@ -16,7 +16,7 @@ from lending.matching.products import (
     loan_terms,
     price,
 )
-from lending.money import ZERO
+from lending.money import ZERO, round_money
 from lending.reasons import BAD, BLOCK, GOOD, INFO, VERIFY, Reason
 from lending.schedules import Schedule, build_schedule
 
@@ -99,7 +99,7 @@ def _answer(profile: ApplicantProfile, product: ProductTerms, policy: MatchingPo
         institution_id=product.institution_id,
         eligible=True,
         reasons=(*_own_reasons(profile, product, policy, schedule, term), *reasons),
-        amount=schedule.terms.principal,
+        amount=round_money(schedule.terms.principal),
         received=schedule.totals.received,
         term_months=term,
         tea=schedule.tea,
@@ -259,14 +259,17 @@ def _own_reasons(
         reasons.append(Reason("less_than_asked", BAD, {"amount": amount}))
     elif amount < profile.amount:
         reasons.append(Reason("product_maximum", BAD, {"maximum_amount": amount}))
-    if term != profile.term_months:
-        if product.term_min <= profile.term_months < term and product.amortization is not ProductAmortization.HARVEST:
-            reasons.append(Reason("longer_than_asked", BAD, {"months": term}))
-        else:
-            reasons.append(Reason("term_differs", INFO, {"months": term}))
-    if product.amortization is ProductAmortization.HARVEST and profile.harvest_month:
+    nearest = min(max(profile.term_months, product.term_min), longest_term_at_age(profile.age, product))
+    by_harvest = product.amortization is ProductAmortization.HARVEST and profile.harvest_month is not None
+    if by_harvest:
         reasons.append(Reason("after_harvest", GOOD, {"month": profile.harvest_month}))
-    elif product.amortization is ProductAmortization.BULLET:
+        if term != profile.term_months:
+            reasons.append(Reason("until_harvest", INFO, {"months": term}))
+    elif term > nearest:
+        reasons.append(Reason("longer_than_asked", BAD, {"months": term}))
+    elif term != profile.term_months:
+        reasons.append(Reason("term_differs", INFO, {"months": term}))
+    if product.amortization is ProductAmortization.BULLET:
         reasons.append(Reason("single_payment", INFO))
     if product.fee_upfront:
         reasons.append(Reason("fee", BAD, {"fee": product.fee_upfront, "received": schedule.totals.received}))

@@ -225,7 +225,9 @@ class _Planner:
         terms = self.terms
         if terms.amortization is Amortization.IRREGULAR:
             return [
-                self.share(self.owed, payment.share) if payment.amount is None else int(payment.amount * self.unit)
+                int(payment.amount * self.unit)
+                if payment.amount is not None
+                else self.share(self.owed, payment.share or Decimal(0))
                 for payment in terms.plan
             ]
         paying = terms.installments - terms.grace_on_principal
@@ -252,10 +254,10 @@ class _Planner:
             growth = Decimal(1)
             installments_worth = Decimal(0)
             for period in paying:
-                charge = period.insurance_rate if in_level else 0
+                charge = Decimal(period.insurance_rate if in_level else 0)
                 if self.insures_interest:
-                    charge = charge + Decimal(charge) * period.rate / RATE_SCALE
-                growth *= 1 + (period.rate + Decimal(charge)) / RATE_SCALE
+                    charge += charge * period.rate / RATE_SCALE
+                growth *= 1 + (period.rate + charge) / RATE_SCALE
                 installments_worth += 1 / growth
                 for day, amount in self.tranches:
                     if period.starts_on <= day < period.due_on:

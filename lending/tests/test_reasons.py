@@ -1,0 +1,58 @@
+import re
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+import lending
+from lending.reasons import ADVICE, TEXTS, Reason, decline_choices, describe_months, label, reason_text
+
+
+def test_money_rates_and_names_are_shown_as_people_write_them():
+    assert Reason("fee", params={"fee": "90.00", "received": Decimal("2910")}).text == (
+        "Cobra S/ 90 para afiliarte: recibes S/ 2,910."
+    )
+    assert reason_text("lowest_rate", {"tea": "0.325"}) == "Tasa de interés más baja (TEA 32.50%)."
+    assert reason_text("region_not_served", {"regions": ["08", "21"]}).endswith("Atiende en Cusco, Puno.")
+    assert reason_text("after_harvest", {"month": 5}) == "Pagas el capital en mayo, cuando cosechas."
+    assert describe_months(1) == "1 mes"
+    assert describe_months(12) == "12 meses"
+
+
+def test_a_reason_survives_storage():
+    reason = Reason("less_than_asked", "bad", {"amount": Decimal("2500.00")})
+    stored = Reason.from_json(reason.as_json())
+    assert stored.as_json() == reason.as_json()
+    assert stored.text == reason.text == "Presta S/ 2,500, menos de lo que pediste."
+    assert stored.advice
+
+
+def test_an_unknown_code_is_shown_rather_than_hidden():
+    assert reason_text("brand_new") == "brand_new"
+    assert Reason("brand_new").advice == ""
+    assert label("brand_new") == "brand_new"
+
+
+def test_an_officer_declines_with_words_the_applicant_will_read():
+    choices = dict(decline_choices())
+    assert "income_not_confirmed" in choices
+    assert all("%" not in str(words) for words in choices.values())
+
+
+def test_every_code_used_has_words():
+    """Codes are written as `Reason("code"…`; each has a sentence here."""
+    used = set()
+    for path in Path(lending.__file__).parent.rglob("*.py"):
+        if "tests" not in path.parts:
+            used |= set(re.findall(r'Reason\(\s*"([a-z_]+)"', path.read_text(encoding="utf-8")))
+    assert len(used) > 20
+    assert used <= set(TEXTS)
+
+
+@pytest.mark.parametrize("code", sorted(ADVICE))
+def test_advice_belongs_to_a_text_and_uses_its_parameters(code):
+    def names(template):
+        return set(re.findall(r"%\((\w+)\)", str(template)))
+
+    extra = {"gap", "missing", "shortest", "longest", "minimum_amount", "cap"}
+    assert names(ADVICE[code]) <= names(TEXTS[code]) | extra
