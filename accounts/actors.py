@@ -52,9 +52,15 @@ class Actor:
 
     @classmethod
     def for_user(cls, user: Any, *, institution_id: int | None = None, **how: Any) -> "Actor":
-        """A signed-in person without a membership here; operators carry their platform role."""
-        roles = frozenset({"operator"}) if user.is_operator else frozenset()
-        return cls(kind="user", institution_id=institution_id, user_id=user.pk, roles=roles, label=str(user), **how)
+        """A signed-in person without a membership here; operators and regulators carry that role."""
+        return cls(
+            kind="user",
+            institution_id=institution_id,
+            user_id=user.pk,
+            roles=user.platform_roles,
+            label=str(user),
+            **how,
+        )
 
     @classmethod
     def anonymous(cls, *, institution_id: int | None = None, **how: Any) -> "Actor":

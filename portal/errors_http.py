@@ -6,7 +6,7 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.utils.translation import gettext as _
 
-from accounts.errors import DomainError, InvalidInput
+from accounts.errors import DomainError, InvalidInput, NotAllowed, NotFound
 
 
 class DomainErrorMiddleware:
@@ -41,5 +41,36 @@ def error_document(error: DomainError) -> dict[str, object]:
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
     """A form that came back without its token: nothing was changed, and the page says how to go on."""
-    message = _("Por seguridad no recibimos el formulario. Vuelve a la página anterior, recárgala y envíalo otra vez.")
-    return render(request, "errors/403.html", {"message": message}, status=403)
+    return render(request, "errors/csrf.html", status=403)
+
+
+def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """400: a request that no page of ours would send."""
+    return answer(request, 400, "bad_request", _("No entendimos lo que llegó."))
+
+
+def forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """403, raised as Django's PermissionDenied by a library."""
+    return answer(request, 403, NotAllowed.code, str(NotAllowed.default_message))
+
+
+def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """404: no such address, or nothing behind it."""
+    return answer(request, 404, NotFound.code, "")
+
+
+def too_many_requests(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
+    """429: a rate limit of signing in was reached."""
+    return answer(request, 429, "too_many_requests", "")
+
+
+def server_error(request: HttpRequest) -> HttpResponse:
+    """500: the page asks nothing of the database, which may be what failed."""
+    return answer(request, 500, "server_error", "")
+
+
+def answer(request: HttpRequest, status: int, code: str, message: str) -> HttpResponse:
+    """The error page, or its JSON where a program asked; an empty `message` leaves the page's own words."""
+    if "/api/" in request.path:
+        return JsonResponse({"code": code, "message": message or _("No se pudo completar.")}, status=status)
+    return render(request, f"errors/{status}.html", {"message": message}, status=status)

@@ -1,6 +1,36 @@
-"""Addresses. Each app keeps its own list; here they meet."""
+"""Addresses. Each app keeps its own list; here they meet.
 
-from django.urls import URLPattern, URLResolver
+The institution's pages come before the front page: on its own domain they begin at `/`
+(`accounts.addresses`), and there the front page is the institution's.
+"""
 
-app_name = "portal"
-urlpatterns: list[URLPattern | URLResolver] = []
+from django.contrib import admin
+from django.urls import URLPattern, URLResolver, include, path, register_converter
+
+from accounts.addresses import InstitutionConverter
+from portal import look, views
+from portal.oversight import views as oversight
+
+register_converter(InstitutionConverter, "institution")
+
+platform: list[URLPattern | URLResolver] = [
+    path("oversight/", oversight.home, name="oversight"),
+    path("accounts/ready/", views.after_sign_in, name="after_sign_in"),
+    path("demo/outbox/", views.demo_outbox, name="demo_outbox"),
+    path("csp-report/", views.csp_report, name="csp_report"),
+    path("brands.css", look.brands_stylesheet, name="brands_stylesheet"),
+    path("styleguide/", look.styleguide, name="styleguide"),
+    path("styleguide/schemes.css", look.scheme_stylesheet, name="scheme_stylesheet"),
+    path("<institution:slug>brand.css", look.brand_stylesheet, name="brand_stylesheet"),
+    path("", views.home, name="home"),
+]
+urlpatterns: list[URLPattern | URLResolver] = [
+    path("admin/", admin.site.urls),
+    path("accounts/", include("allauth.urls")),
+    path("", include((platform, "portal"))),
+]
+handler400 = "portal.errors_http.bad_request"
+handler403 = "portal.errors_http.forbidden"
+handler404 = "portal.errors_http.not_found"
+handler429 = "portal.errors_http.too_many_requests"
+handler500 = "portal.errors_http.server_error"

@@ -1,11 +1,14 @@
+from datetime import date
 from typing import Any, ClassVar
 
 from django.contrib.auth.models import AbstractBaseUser, BaseUserManager
 from django.contrib.postgres.fields import ArrayField
 from django.core.exceptions import ValidationError
 from django.db import models
+from django.utils.functional import cached_property
 from django.utils.translation import gettext_lazy as _
 
+from accounts.clock import today
 from accounts.models.base import InstitutionOwned, uuid7
 
 
@@ -71,6 +74,14 @@ class User(AbstractBaseUser):
     def get_short_name(self) -> str:
         return self.full_name.split(" ")[0] if self.full_name else str(self)
 
+    @cached_property
+    def platform_roles(self) -> frozenset[str]:
+        """Roles held across institutions: operator, and regulator while a mandate runs."""
+        roles = {"operator"} if self.is_operator else set()
+        if self.mandates.running_on(today()).exists():
+            roles.add("regulator")
+        return frozenset(roles)
+
     # The operators' admin asks Django's permission questions; operators may do what it registers.
     @property
     def is_staff(self) -> bool:
@@ -124,6 +135,12 @@ class Membership(InstitutionOwned):
         return f"{self.user} ({', '.join(self.roles)})"
 
 
+class MandateQuerySet(models.QuerySet):
+    def running_on(self, day: date) -> "MandateQuerySet":
+        """Mandates in force on `day`."""
+        return self.filter(models.Q(valid_to__isnull=True) | models.Q(valid_to__gte=day), valid_from__lte=day)
+
+
 class RegulatorMandate(models.Model):
     """A regulator's right to read one institution, from a day until a day, and where it comes from. Global."""
 
@@ -133,6 +150,8 @@ class RegulatorMandate(models.Model):
     valid_from = models.DateField()
     valid_to = models.DateField(null=True, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
+
+    objects = MandateQuerySet.as_manager()
 
     class Meta:
         constraints: ClassVar = [

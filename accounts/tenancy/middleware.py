@@ -1,18 +1,16 @@
 """The address opens the institution's scope, for everyone; rights are a separate question."""
 
-import re
 from collections.abc import Callable
 from typing import Any
 
 from django.db import transaction
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse
 
 from accounts.actors import Actor
+from accounts.addresses import institutions_named, own_domain_of
 from accounts.http import Request
 from accounts.models import Institution, Membership
 from accounts.tenancy.scope import institution_scope, person_scope
-
-ADDRESS = re.compile(r"^/i/(?P<slug>[-a-z0-9]+)(?:/|$)")
 
 
 class InstitutionMiddleware:
@@ -27,15 +25,21 @@ class InstitutionMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: Request) -> HttpResponse:
-        request.institution = institution_of(request)
+        institution, owner = institutions_named(request)
+        with own_domain_of(owner):
+            return self.within(request, institution, owner)
+
+    def within(self, request: Request, institution: Institution | None, owner: Institution | None) -> HttpResponse:
+        """Answer in the scope of `institution`; on the platform's own pages `owner` only lends its look."""
+        request.institution = institution or owner
         request.membership = None
         user = request.user if request.user.is_authenticated else None
         how: dict[str, Any] = {"channel": "web", "ip": request.META.get("REMOTE_ADDR")}
-        if request.institution is None:
+        if institution is None:
             request.actor = Actor.for_user(user, **how) if user else Actor.anonymous(**how)
             with person_scope(user.pk if user else None):
                 return self.get_response(request)
-        institution_id = request.institution.pk
+        institution_id = institution.pk
         with institution_scope(institution_id, user_id=user.pk if user else None), transaction.atomic():
             if user:
                 request.membership = (
@@ -51,23 +55,3 @@ class InstitutionMiddleware:
             if response.status_code >= 500:
                 transaction.set_rollback(True)
             return response
-
-
-def institution_of(request: HttpRequest) -> Institution | None:
-    """The institution named by the address or by its own domain; None on the platform's pages.
-
-    Raises Http404 for an unknown or closed one.
-    """
-    address = ADDRESS.match(request.path_info)
-    active = Institution.objects.filter(is_active=True).exclude(kind=Institution.Kind.PLATFORM)
-    if address:
-        institution = active.filter(slug=address["slug"]).first()
-        if institution is None:
-            raise Http404
-        return institution
-    host = request.get_host().partition(":")[0].lower()
-    return active.filter(domain=host).first() if host in _own_domains() else None
-
-
-def _own_domains() -> frozenset[str]:
-    return frozenset(Institution.objects.exclude(domain="").values_list("domain", flat=True))
