@@ -1,0 +1,101 @@
+"""A scoring model as one file: what serves it, what it was read from, and a hash over both.
+
+    AYNI-MODEL 1 <sha256 of everything after this line>
+    <length of the document> <length of the booster>
+    <document: JSON with tables, calibration, scale and metadata>
+    <booster: XGBoost's UBJSON, the auditable source of the tables>
+
+Nothing in it is code and nothing is executed on loading. The same model gives the same bytes, so the hash of the
+file names the model. XGBoost is only needed to open the booster.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from django.utils.translation import gettext
+
+from scoring.calibration import BetaCalibration
+from scoring.points import Scale
+from scoring.serving import LiveModel
+from scoring.tables import Tables
+
+if TYPE_CHECKING:
+    import xgboost
+
+MAGIC = b"AYNI-MODEL 1 "
+LARGEST = 200 * 1024 * 1024
+
+
+class ModelFileCorrupted(ValueError):
+    """The file is not, or no longer, the model it claims to be; it must not be used."""
+
+
+def dump_model(model: LiveModel, booster: bytes) -> bytes:
+    """The file's bytes, the same for the same model."""
+    document = json.dumps(
+        {
+            "segment": model.segment,
+            "tables": model.tables.as_document(),
+            "calibration": asdict(model.calibration),
+            "scale": model.scale.as_document(),
+            "metadata": dict(model.metadata),
+        },
+        sort_keys=True,
+        separators=(",", ":"),
+        ensure_ascii=False,
+        allow_nan=False,
+    ).encode()
+    body = f"{len(document)} {len(booster)}\n".encode() + document + b"\n" + booster
+    return MAGIC + hashlib.sha256(body).hexdigest().encode() + b"\n" + body
+
+
+def load_model(content: bytes, sha256: str | None = None) -> LiveModel:
+    """The model in a file. `sha256` is what the registry holds for it.
+
+    Raises ModelFileCorrupted when a single byte is not what it was.
+    """
+    document, _ = _opened(content, sha256)
+    try:
+        return LiveModel(
+            segment=document["segment"],
+            tables=Tables.from_document(document["tables"]),
+            calibration=BetaCalibration(**document["calibration"]),
+            scale=Scale.from_document(document["scale"]),
+            metadata=document["metadata"],
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise ModelFileCorrupted(
+            gettext("El archivo del modelo está incompleto: %(what)s.") % {"what": error}
+        ) from error
+
+
+def load_booster(content: bytes, sha256: str | None = None) -> xgboost.Booster:
+    """The XGBoost model beside the tables, to verify them. Raises ModelFileCorrupted."""
+    import xgboost
+
+    _, booster = _opened(content, sha256)
+    return xgboost.Booster(model_file=bytearray(booster))
+
+
+def file_sha256(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
+def _opened(content: bytes, sha256: str | None) -> tuple[Mapping[str, Any], bytes]:
+    if len(content) > LARGEST or not content.startswith(MAGIC):
+        raise ModelFileCorrupted(gettext("El archivo no es un modelo de puntaje."))
+    if sha256 is not None and file_sha256(content) != sha256:
+        raise ModelFileCorrupted(gettext("El archivo del modelo cambió desde que se registró; no se usará."))
+    claimed, _, body = content[len(MAGIC) :].partition(b"\n")
+    if hashlib.sha256(body).hexdigest().encode() != claimed:
+        raise ModelFileCorrupted(gettext("El archivo del modelo está dañado; no se usará."))
+    sizes, _, rest = body.partition(b"\n")
+    document_size, booster_size = (int(size) for size in sizes.split())
+    if len(rest) != document_size + 1 + booster_size:
+        raise ModelFileCorrupted(gettext("El archivo del modelo está dañado; no se usará."))
+    return json.loads(rest[:document_size]), rest[document_size + 1 :]

@@ -1,0 +1,82 @@
+"""From log-odds to a score of 300 to 850, in whole points that add up exactly."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+LOWEST, HIGHEST = 300, 850
+
+
+@dataclass(frozen=True)
+class Scale:
+    """How points stand for odds: `anchor` points at `anchor_odds` payers per defaulter; `doubling` more double them."""
+
+    anchor: float = 600.0
+    anchor_odds: float = 9.0
+    doubling: float = 60.0
+
+    @cached_property
+    def factor(self) -> float:
+        return self.doubling / math.log(2)
+
+    @cached_property
+    def offset(self) -> float:
+        return self.anchor - self.factor * math.log(self.anchor_odds)
+
+    def exact(self, log_odds: float) -> float:
+        """The score of these log-odds of default, neither rounded nor limited."""
+        return self.offset - self.factor * log_odds
+
+    def score(self, log_odds: float) -> int:
+        return min(max(half_up(self.exact(log_odds)), LOWEST), HIGHEST)
+
+    def as_document(self) -> dict[str, float]:
+        return {"anchor": self.anchor, "anchor_odds": self.anchor_odds, "doubling": self.doubling}
+
+    @classmethod
+    def from_document(cls, document: Mapping[str, Any]) -> Scale:
+        return cls(float(document["anchor"]), float(document["anchor_odds"]), float(document["doubling"]))
+
+
+def half_up(value: float) -> int:
+    return math.floor(value + 0.5)
+
+
+def whole_points(exact: Sequence[float], total: int) -> list[int]:
+    """Whole numbers near `exact` that add up to `total`: the largest remainders are rounded up, ties go first."""
+    points = [math.floor(value) for value in exact]
+    left = total - sum(points)
+    if left == 0:
+        return points
+    order = sorted(range(len(exact)), key=lambda index: points[index] - exact[index])
+    while left > 0:
+        for index in order[:left]:
+            points[index] += 1
+        left -= len(order[:left])
+    while left < 0:
+        taken = order[left:]
+        for index in taken:
+            points[index] -= 1
+        left += len(taken)
+    return points
+
+
+def whole_points_columns(exact: np.ndarray, totals: np.ndarray) -> np.ndarray:
+    """`whole_points` for a batch: `exact` float64[parts, n], `totals` int[n]; returns int64[parts, n]."""
+    floors = np.floor(exact)
+    points = floors.astype(np.int64)
+    left = totals - points.sum(axis=0)
+    parts = len(exact)
+    order = np.argsort(floors - exact, axis=0, kind="stable")
+    places = np.empty_like(order)
+    np.put_along_axis(places, order, np.arange(parts)[:, None], axis=0)
+    rounds, rest = np.divmod(np.abs(left), parts)
+    up = rounds + (places < rest)
+    down = rounds + (places >= parts - rest)
+    return points + np.where(left >= 0, up, -down)

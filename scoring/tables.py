@@ -1,0 +1,192 @@
+"""The serving form of a transparent model: step functions per feature, grids per pair, and their sum.
+
+Needs neither XGBoost nor pandas. One row is read with `bisect`, a batch with numpy; both give the same numbers.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+
+INFINITY = float("inf")
+
+
+@dataclass(frozen=True)
+class SingleTable:
+    """A step function: `values[i]` from `cuts[i - 1]` up to below `cuts[i]`; the last value is for missing."""
+
+    cuts: tuple[float, ...]
+    values: tuple[float, ...]
+
+    @cached_property
+    def edges(self) -> tuple[float, ...]:
+        """The cuts and an infinite one: missing values, which are not below anything, fall behind it."""
+        return (*self.cuts, INFINITY)
+
+    def __call__(self, value: float) -> float:
+        return self.values[bisect_right(self.edges, value)]
+
+
+@dataclass(frozen=True)
+class PairTable:
+    """A grid over two features, by their positions; the last row and column are for missing values."""
+
+    first: int
+    second: int
+    first_cuts: tuple[float, ...]
+    second_cuts: tuple[float, ...]
+    values: tuple[tuple[float, ...], ...]
+
+    @cached_property
+    def first_edges(self) -> tuple[float, ...]:
+        return (*self.first_cuts, INFINITY)
+
+    @cached_property
+    def second_edges(self) -> tuple[float, ...]:
+        return (*self.second_cuts, INFINITY)
+
+    def __call__(self, first: float, second: float) -> float:
+        return self.values[bisect_right(self.first_edges, first)][bisect_right(self.second_edges, second)]
+
+
+@dataclass(frozen=True)
+class Tables:
+    """Raw log-odds of default = base + one contribution per feature + one per pair. Order: features, then pairs."""
+
+    names: tuple[str, ...]
+    base: float
+    singles: tuple[SingleTable, ...]
+    pairs: tuple[PairTable, ...] = ()
+
+    def never_rewarding_silence(self) -> Tables:
+        """The same tables, except that an unanswered question never lowers the risk below the average answer's.
+
+        What a few silent borrowers happened to do is no reason for others to leave a question out.
+        """
+        singles = tuple(
+            SingleTable(table.cuts, (*table.values[:-1], max(table.values[-1], 0.0))) for table in self.singles
+        )
+        pairs = tuple(
+            PairTable(
+                pair.first,
+                pair.second,
+                pair.first_cuts,
+                pair.second_cuts,
+                (
+                    *((*row[:-1], max(row[-1], 0.0)) for row in pair.values[:-1]),
+                    tuple(max(value, 0.0) for value in pair.values[-1]),
+                ),
+            )
+            for pair in self.pairs
+        )
+        return Tables(self.names, self.base, singles, pairs)
+
+    @cached_property
+    def parts(self) -> tuple[str, ...]:
+        """Names of the contributions; a pair is called `first & second`."""
+        return (*self.names, *(f"{self.names[p.first]} & {self.names[p.second]}" for p in self.pairs))
+
+    @cached_property
+    def _plan(self) -> tuple[list[tuple[Any, ...]], list[tuple[Any, ...]]]:
+        singles = [(table.edges, table.values) for table in self.singles]
+        pairs = [(p.first, p.second, p.first_edges, p.second_edges, p.values) for p in self.pairs]
+        return singles, pairs
+
+    def contributions(self, row: Sequence[float]) -> list[float]:
+        """What each part adds to one applicant's raw log-odds. `row` holds feature values, NaN where missing."""
+        singles, pairs = self._plan
+        added = [values[bisect_right(edges, value)] for value, (edges, values) in zip(row, singles, strict=True)]
+        for first, second, first_edges, second_edges, values in pairs:
+            added.append(values[bisect_right(first_edges, row[first])][bisect_right(second_edges, row[second])])
+        return added
+
+    def margin(self, row: Sequence[float]) -> float:
+        """One applicant's raw log-odds."""
+        return sum(self.contributions(row), self.base)
+
+    @cached_property
+    def _arrays(self) -> tuple[list[tuple[np.ndarray, np.ndarray]], list[tuple[Any, ...]]]:
+        singles = [(np.array(table.edges), np.array(table.values)) for table in self.singles]
+        pairs = [
+            (p.first, p.second, np.array(p.first_edges), np.array(p.second_edges), np.array(p.values).ravel())
+            for p in self.pairs
+        ]
+        return singles, pairs
+
+    def contribution_columns(self, X: np.ndarray) -> np.ndarray:
+        """What each part adds, for a batch: float64[parts, n], a row per part (contiguous: columns are what is read).
+
+        `X` float64[n, d] holds feature values, NaN where missing.
+        """
+        singles, pairs = self._arrays
+        out = np.empty((len(singles) + len(pairs), len(X)))
+        for index, (edges, values) in enumerate(singles):
+            np.take(values, np.searchsorted(edges, X[:, index], side="right"), out=out[index])
+        for index, (first, second, first_edges, second_edges, grid) in enumerate(pairs, len(singles)):
+            cells = np.searchsorted(first_edges, X[:, first], side="right")
+            cells *= len(second_edges) + 1
+            cells += np.searchsorted(second_edges, X[:, second], side="right")
+            np.take(grid, cells, out=out[index])
+        return out
+
+    def margins(self, X: np.ndarray) -> np.ndarray:
+        """Raw log-odds of a batch: float64[n]."""
+        margins = np.full(len(X), self.base)
+        for added in self.contribution_columns(X):
+            margins += added
+        return margins
+
+    def as_document(self) -> dict[str, Any]:
+        return {
+            "names": list(self.names),
+            "base": self.base,
+            "singles": [{"cuts": list(t.cuts), "values": list(t.values)} for t in self.singles],
+            "pairs": [
+                {
+                    "first": p.first,
+                    "second": p.second,
+                    "first_cuts": list(p.first_cuts),
+                    "second_cuts": list(p.second_cuts),
+                    "values": [list(row) for row in p.values],
+                }
+                for p in self.pairs
+            ],
+        }
+
+    @classmethod
+    def from_document(cls, document: Mapping[str, Any]) -> Tables:
+        """Tables from their JSON document. Raises ValueError when they do not fit together."""
+        tables = cls(
+            names=tuple(document["names"]),
+            base=float(document["base"]),
+            singles=tuple(SingleTable(tuple(t["cuts"]), tuple(t["values"])) for t in document["singles"]),
+            pairs=tuple(
+                PairTable(
+                    p["first"],
+                    p["second"],
+                    tuple(p["first_cuts"]),
+                    tuple(p["second_cuts"]),
+                    tuple(tuple(row) for row in p["values"]),
+                )
+                for p in document["pairs"]
+            ),
+        )
+        tables._check()
+        return tables
+
+    def _check(self) -> None:
+        if len(self.singles) != len(self.names):
+            raise ValueError("one table per feature is needed")
+        for table in self.singles:
+            if len(table.values) != len(table.cuts) + 2 or any(a >= b for a, b in pairwise(table.cuts)):
+                raise ValueError("a table's cuts and values do not fit")
+        for pair in self.pairs:
+            widths = {len(row) for row in pair.values}
+            if len(pair.values) != len(pair.first_cuts) + 2 or widths != {len(pair.second_cuts) + 2}:
+                raise ValueError("a grid's cuts and values do not fit")

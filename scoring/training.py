@@ -1,0 +1,240 @@
+"""Training the live model: additive, monotone by the dictionary, with a few pairs, read into exact tables.
+
+XGBoost is imported when something is trained, not before: it takes seconds. Every booster runs on one thread, so
+that the same rows, parameters, seed and versions give the same model to the last byte; folds run side by side.
+"""
+
+from __future__ import annotations
+
+import json
+import platform
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from scoring.boosters import child_gains, read_tables
+from scoring.calibration import BetaCalibration, fit_beta
+from scoring.evaluation import evaluate
+from scoring.tables import Tables
+
+if TYPE_CHECKING:
+    import xgboost
+
+Progress = Callable[[str, int, int], None]
+
+MIN_ROWS, MIN_BADS = 200, 20
+FEW_PAIRS = 8
+WORTH_A_PAIR = 1e-4  # of out-of-fold log loss: pairs make reasons longer, so they must earn it
+
+
+class CannotTrain(ValueError):
+    """The rows at hand do not allow a model; the message says why."""
+
+
+@dataclass(frozen=True)
+class Parameters:
+    """What decides a training run besides the rows. Defaults are the product's, not tuned to any data set."""
+
+    seed: int = 1
+    folds: int = 5
+    depth: int = 2
+    learning_rate: float = 0.1
+    max_rounds: int = 600
+    patience: int = 25
+    min_child_weight: float = 8.0
+    l2: float = 4.0
+    subsample: float = 0.8
+    bins: int = 64
+    max_pairs: int = 30
+    threads: int = 2
+
+
+@dataclass(frozen=True)
+class TrainedModel:
+    """A transparent model and how it did out of fold."""
+
+    names: tuple[str, ...]
+    tables: Tables
+    calibration: BetaCalibration
+    booster: bytes  # UBJSON, what the tables were read from
+    metrics: dict[str, float]
+    parameters: dict[str, Any]
+    out_of_fold: np.ndarray = field(repr=False)  # calibrated PD of each training row, by a model that had not seen it
+    seconds: float = 0.0
+
+
+def train_transparent(
+    X: np.ndarray,
+    outcomes: np.ndarray,
+    names: Sequence[str],
+    directions: Sequence[int],
+    parameters: Parameters | None = None,
+    progress: Progress | None = None,
+) -> TrainedModel:
+    """The live model from `X` float64[n, d] (NaN where missing) and `outcomes` 0/1.
+
+    First an additive model out of fold; on its margins a free depth-2 model shows which pairs earn something; then
+    one model of single features and those pairs, out of fold again for calibration and metrics, and once on all
+    rows to serve. A few pairs are tried before many, and pairs that earn nothing are left out. Raises CannotTrain.
+    """
+    parameters = parameters or Parameters()
+    outcomes = np.asarray(outcomes, dtype=np.float64)
+    check_trainable(X, outcomes)
+    started = time.perf_counter()
+    report = progress or (lambda step, done, of: None)
+    folds = stratified_folds(outcomes, parameters.folds, parameters.seed)
+    settings = _settings(parameters, directions, outcomes)
+
+    report("additive", 0, 3)
+    alone = [[index] for index in range(len(names))]
+    margins, rounds = _out_of_fold(X, outcomes, folds, settings | {"interaction_constraints": str(alone)}, parameters)
+    constraints = alone
+    pairs: list[list[int]] = []
+    if parameters.max_pairs:
+        report("pairs", 1, 3)
+        ranked = _ranked_pairs(X, outcomes, margins, settings)
+        for count in sorted({min(FEW_PAIRS, parameters.max_pairs), parameters.max_pairs}):
+            tried = sorted(map(list, ranked[:count]))
+            constrained = settings | {"interaction_constraints": str([*alone, *tried])}
+            joint, joint_rounds = _out_of_fold(X, outcomes, folds, constrained, parameters)
+            if _loss(joint, outcomes) < _loss(margins, outcomes) - WORTH_A_PAIR:
+                margins, rounds, pairs, constraints = joint, joint_rounds, tried, [*alone, *tried]
+
+    report("final", 2, 3)
+    booster = _fit(X, outcomes, settings | {"interaction_constraints": str(constraints)}, rounds)
+    document = json.loads(bytes(booster.save_raw("json")))
+    calibration = fit_beta(margins, outcomes)
+    pd = calibration.probabilities(margins)
+    report("done", 3, 3)
+    return TrainedModel(
+        names=tuple(names),
+        tables=read_tables(document, tuple(names), X).never_rewarding_silence(),
+        calibration=calibration,
+        booster=bytes(booster.save_raw("ubj")),
+        metrics=evaluate(outcomes, pd),
+        parameters={
+            **asdict(parameters),
+            "algorithm": "additive-xgboost",
+            "rounds": rounds,
+            "pairs": [[names[first], names[second]] for first, second in pairs],
+            "directions": list(map(int, directions)),
+            "versions": versions(),
+        },
+        out_of_fold=pd,
+        seconds=time.perf_counter() - started,
+    )
+
+
+def check_trainable(X: np.ndarray, outcomes: np.ndarray) -> None:
+    """Raises CannotTrain, saying what is wrong, when no model can be learnt from these rows."""
+    if len(X) != len(outcomes):
+        raise CannotTrain(f"{len(X)} rows of features but {len(outcomes)} outcomes")
+    if not np.isin(outcomes, (0.0, 1.0)).all():
+        raise CannotTrain("the target must be 0 or 1 in every row")
+    bads = int(outcomes.sum())
+    if bads in (0, len(outcomes)):
+        raise CannotTrain(f"the target is {int(bads > 0)} in every row: there is nothing to tell apart")
+    if len(X) < MIN_ROWS or min(bads, len(X) - bads) < MIN_BADS:
+        raise CannotTrain(
+            f"{len(X)} rows with {bads} defaults are too few; {MIN_ROWS} rows and {MIN_BADS} of each kind are needed"
+        )
+
+
+def stratified_folds(outcomes: np.ndarray, folds: int, seed: int) -> np.ndarray:
+    """A fold number per row, each fold with its share of defaults: int[n]."""
+    rng = np.random.default_rng(seed)
+    fold = np.empty(len(outcomes), dtype=np.int64)
+    for kind in (0.0, 1.0):
+        rows = rng.permutation(np.flatnonzero(outcomes == kind))
+        fold[rows] = np.arange(len(rows)) % folds
+    return fold
+
+
+def versions() -> dict[str, str]:
+    """Versions of everything that can change what a training run gives."""
+    import xgboost
+
+    return {"python": platform.python_version(), "numpy": np.__version__, "xgboost": xgboost.__version__}
+
+
+def _settings(parameters: Parameters, directions: Sequence[int], outcomes: np.ndarray) -> dict[str, Any]:
+    return {
+        "objective": "binary:logistic",
+        "eval_metric": "logloss",
+        "tree_method": "hist",
+        "max_depth": parameters.depth,
+        "eta": parameters.learning_rate,
+        "min_child_weight": parameters.min_child_weight,
+        "lambda": parameters.l2,
+        "subsample": parameters.subsample,
+        "max_bin": parameters.bins,
+        "monotone_constraints": tuple(int(direction) for direction in directions),
+        "base_score": float(np.float32(outcomes.mean())),
+        "seed": parameters.seed,
+        "nthread": 1,
+        "verbosity": 0,
+    }
+
+
+def _out_of_fold(
+    X: np.ndarray, outcomes: np.ndarray, folds: np.ndarray, settings: dict[str, Any], parameters: Parameters
+) -> tuple[np.ndarray, int]:
+    """Raw log-odds of each row by a model that had not seen it, and how many rounds all rows deserve."""
+
+    def one(fold: int) -> tuple[np.ndarray, np.ndarray, int]:
+        return _one_fold(X, outcomes, folds == fold, settings, parameters)
+
+    margins = np.empty(len(outcomes))
+    best = []
+    with ThreadPoolExecutor(parameters.threads) as pool:
+        for held_out, predicted, rounds in pool.map(one, range(parameters.folds)):
+            margins[held_out] = predicted
+            best.append(rounds)
+    return margins, round(float(np.mean(best)))
+
+
+def _one_fold(
+    X: np.ndarray, outcomes: np.ndarray, held_out: np.ndarray, settings: dict[str, Any], parameters: Parameters
+) -> tuple[np.ndarray, np.ndarray, int]:
+    import xgboost
+
+    train = xgboost.QuantileDMatrix(X[~held_out], outcomes[~held_out], max_bin=parameters.bins, nthread=1)
+    test = xgboost.QuantileDMatrix(X[held_out], outcomes[held_out], ref=train, max_bin=parameters.bins, nthread=1)
+    booster = xgboost.train(
+        settings,
+        train,
+        parameters.max_rounds,
+        evals=[(test, "held_out")],
+        early_stopping_rounds=parameters.patience,
+        verbose_eval=False,
+    )
+    rounds = booster.best_iteration + 1
+    return held_out, booster.predict(test, output_margin=True, iteration_range=(0, rounds)), rounds
+
+
+def _ranked_pairs(
+    X: np.ndarray, outcomes: np.ndarray, margins: np.ndarray, settings: dict[str, Any]
+) -> list[tuple[int, int]]:
+    """Pairs, by what their lower splits gain when a free depth-2 model starts from the additive one."""
+    import xgboost
+
+    data = xgboost.DMatrix(X, outcomes, base_margin=margins, nthread=1)
+    free = {key: value for key, value in settings.items() if key != "base_score"}
+    booster = xgboost.train(free | {"max_depth": 2}, data, 80, verbose_eval=False)
+    gains = child_gains(json.loads(bytes(booster.save_raw("json"))))
+    return sorted(gains, key=lambda pair: (-gains[pair], pair))
+
+
+def _fit(X: np.ndarray, outcomes: np.ndarray, settings: dict[str, Any], rounds: int) -> xgboost.Booster:
+    import xgboost
+
+    data = xgboost.QuantileDMatrix(X, outcomes, max_bin=settings["max_bin"], nthread=1)
+    return xgboost.train(settings, data, rounds, verbose_eval=False)
+
+
+def _loss(margins: np.ndarray, outcomes: np.ndarray) -> float:
+    return float(np.mean(np.logaddexp(0.0, margins) - outcomes * margins))
