@@ -120,8 +120,16 @@ class LiveAyni:
         return last_lines(self.paths.logs / f"{program}.log", lines)
 
     def wait_for(self, condition: Callable[[], object], seconds: float, what: str) -> None:
-        """Return as soon as `condition` holds; fails the test, with the logs, when it does not in time."""
-        if not wait_until(condition, seconds, every=0.1):
+        """Return as soon as `condition` holds; fails the test, with the logs, when it does not in time.
+
+        Meanwhile programs that end by themselves are started again, as the demo does; killed ones are not.
+        """
+
+        def holds() -> object:
+            self.site.watch()
+            return condition()
+
+        if not wait_until(holds, seconds, every=0.1):
             logs = "\n".join(f"-- {name}\n{self.log(name, 15)}" for name in self.site.programs)
             raise AssertionError(f"waited {seconds} s for {what}\n{logs}")
 
