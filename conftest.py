@@ -62,6 +62,8 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         for name in _skipped_in_browser:
             terminalreporter.line(name)
         terminalreporter.line(f"{HOW_TO_GET_CHROMIUM}." if not CHROMIUM else "Chromium is installed; see the reasons.")
+        if os.environ.get("AYNI_REQUIRE_BROWSER"):
+            terminalreporter.line("AYNI_REQUIRE_BROWSER is set, so this run has failed.")
 
 
 @pytest.fixture(scope="session")

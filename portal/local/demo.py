@@ -50,8 +50,7 @@ class Demo:
         if not alone.take(wait=False):
             self.say(f"A demo of this checkout is already running{self._address()}. Stop that one first.")
             return 1
-        for signum in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            signal.signal(signum, stop_on_signal)
+        listen_for_signals()
         try:
             self._serve()
         except Stopped as stopped:
@@ -176,6 +175,13 @@ class LogLines:
         complete = text[: text.rfind(b"\n") + 1]
         self.seen += len(complete)
         return [line for line in complete.decode(errors="replace").splitlines() if line.strip()]
+
+
+def listen_for_signals() -> None:
+    """Stop on Ctrl-C, `kill` and a closed terminal; under `nohup` the last one is no reason."""
+    for signum in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        if signum != signal.SIGHUP or signal.getsignal(signum) != signal.SIG_IGN:
+            signal.signal(signum, stop_on_signal)
 
 
 def stop_on_signal(signum: int, frame: FrameType | None) -> None:

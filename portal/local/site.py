@@ -76,7 +76,7 @@ class Site:
         self.socket = listening_socket(port)
         self.port: int = self.socket.getsockname()[1]
         self.url = f"http://127.0.0.1:{self.port}/"
-        self.env = local_environment(paths, **(env or {}))
+        self.env = local_environment(paths, **{"SITE_URL": self.url, **(env or {})})
         self.programs = self._programs(web_workers, task_workers)
         self.children: dict[str, Child] = {}
 
