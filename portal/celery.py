@@ -3,6 +3,7 @@
 import os
 
 from celery import Celery, signals
+from celery.schedules import crontab
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "portal.settings")
 app = Celery("ayni", task_cls="accounts.tenancy.celery:InstitutionTask")
@@ -17,10 +18,20 @@ app.conf.update(
     task_reject_on_worker_lost=True,
     task_ignore_result=True,
     task_time_limit=600,
+    task_publish_retry=False,  # the relay and Celery's own retries come back to what was not sent
     worker_prefetch_multiplier=1,
     worker_cancel_long_running_tasks_on_connection_loss=True,
     broker_connection_retry_on_startup=True,
-    broker_transport_options={"visibility_timeout": 3600},
+    broker_connection_max_retries=None,  # an absent broker is waited for
+    broker_transport_options={
+        "visibility_timeout": 3600,
+        "socket_connect_timeout": 5,
+        "socket_keepalive": True,
+        "health_check_interval": 20,
+    },
+    beat_schedule={
+        "expire": {"task": "lending.tasks.expire_everywhere", "schedule": crontab(minute=7)},
+    },
     task_serializer="json",
     accept_content=["json"],
     timezone="America/Lima",

@@ -103,6 +103,9 @@ TEMPLATES = [
     }
 ]
 
+# Where people reach the site; links in messages begin with it.
+SITE_URL = env.str("SITE_URL", default="http://127.0.0.1:8000").rstrip("/")
+
 # --- database: four roles, one boundary (docs/decisions) ------------------------------------------------------------
 _ROLE_VARIABLES = {
     "default": ("DATABASE_URL", "lend_app"),

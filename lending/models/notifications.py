@@ -26,6 +26,7 @@ class Notification(InstitutionOwned):
     created_at = models.DateTimeField(db_default=Now())
     claimed_at = models.DateTimeField(null=True, blank=True)  # a worker is sending it; free again after a while
     sent_at = models.DateTimeField(null=True, blank=True)
+    failed_at = models.DateTimeField(null=True, blank=True)  # refused for good: nobody will try again
     attempts = models.PositiveSmallIntegerField(default=0)
 
     class Meta(InstitutionOwned.Meta):

@@ -4,20 +4,31 @@ Reads the institution's terms and policy once for a whole batch; the rest is ari
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
-from decimal import Decimal
-from typing import Any
+from decimal import ROUND_HALF_UP, Decimal
+from typing import Any, Final
 from uuid import UUID
 
 from accounts.clock import today
 from lending import facts as declared_facts
 from lending.affordability import Affordability, assess
 from lending.identity import age_on
-from lending.matching import ApplicantProfile, Match, MatchingPolicy, ProductTerms, loan_terms, match, price
+from lending.matching import (
+    ApplicantProfile,
+    Match,
+    MatchingPolicy,
+    ProductAmortization,
+    ProductTerms,
+    disbursement_day,
+    loan_terms,
+    match,
+    price,
+)
+from lending.matching.eligibility import eligibility
 from lending.models import Application, LendingPolicy, Offer, ProductVersion
 from lending.policy import Outcome, Recommendation, decide
-from lending.reasons import INFO, VERIFY, Reason
+from lending.reasons import BLOCK, INFO, VERIFY, Reason
 from lending.schedules import Schedule, build_schedule
 from lending.selectors.products import (
     activity_months,
@@ -28,6 +39,9 @@ from lending.selectors.products import (
     stress_policy,
     usury_cap,
 )
+
+# Rules of prudence; all other rules say whom a product is for, or come from the law.
+PERSON_MAY_OVERRULE: Final = frozenset({"score_low", "activity_short", "creditors_many", "harvest_out_of_term"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,18 +122,41 @@ def unknown_case() -> Recommendation:
     return Recommendation(Outcome.REFER, (Reason("could_not_assess", VERIFY),))
 
 
-def price_on_request(
-    application: Application, risk: Risk | None, terms: Terms, version: ProductVersion, amount: Decimal, months: int
-) -> Schedule:
-    """The schedule of a product for an amount and a term a person approved, at today's price.
+def offers_on_request(
+    application: Application, risk: Risk | None, terms: Terms, amount: Decimal, months: int
+) -> list[Offer]:
+    """Offers for an amount and a term a person approved, at today's prices, the cheapest first; unsaved.
 
-    Raises ValueError when the legal cap is missing or too low, lending.schedules.InvalidTerms for impossible
-    terms.
+    A person may go beyond what the program found affordable or safe, never beyond a product's own range, the
+    people it is made for, or the legal cap.
     """
-    product = product_terms(version)
-    tea = price(risk.pd if risk else None, product, terms.matching)
-    disbursed_on = terms.on + timedelta(days=product.disbursement_days)
-    return build_schedule(loan_terms(product, amount=amount, term_months=months, tea=tea, disbursed_on=disbursed_on))
+    declared, verified = known_facts(application)
+    facts = {**declared, **verified}
+    affordability = assess(application.segment, declared, verified, stress_policy(terms.policy))
+    asked = replace(_profile(application, facts, affordability, risk, terms.on), amount=amount, term_months=months)
+    carried = []
+    for product in terms.products:
+        blocks = {reason.code for reason in eligibility(asked, product, terms.matching) if reason.tone == BLOCK}
+        in_range = amount <= product.amount_max and product.term_min <= months <= product.term_max
+        if blocks - PERSON_MAY_OVERRULE or not in_range:
+            continue
+        tea = price(risk.pd if risk else None, product, terms.matching)
+        disbursed_on = disbursement_day(product, terms.on)
+        schedule = build_schedule(
+            loan_terms(product, amount=amount, term_months=months, tea=tea, disbursed_on=disbursed_on)
+        )
+        carried.append((schedule.totals.cost, str(product.product_id), schedule, product))
+    offers = []
+    for rank, (_cost, _key, schedule, product) in enumerate(sorted(carried, key=lambda row: row[:2]), start=1):
+        reasons = []
+        share = affordability.share_of_surplus(schedule.installment)
+        if share is not None and product.amortization is ProductAmortization.EQUAL_INSTALLMENTS:
+            percent = int((share * 100).to_integral_value(ROUND_HALF_UP))
+            reasons.append(Reason("installment_share", INFO, {"share": percent}))
+        offer = offer_of(schedule, months=months, rank=rank, reasons=reasons, terms=terms)
+        offer.product_version = terms.versions[product.product_id]
+        offers.append(offer)
+    return offers
 
 
 def offer_of(schedule: Schedule, *, months: int, rank: int, reasons: Sequence[Reason], terms: Terms) -> Offer:

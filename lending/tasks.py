@@ -1,0 +1,56 @@
+"""What workers do: thin wrappers that take ids, open the scope and tolerate a rerun."""
+
+from typing import Any, Final
+
+from celery import Task, current_app, shared_task
+from django.db import InterfaceError, OperationalError
+
+from accounts.models import Institution
+from accounts.tenancy.celery import HEADER
+
+# PostgreSQL went away: try again soon; the relay would come back to it as well.
+RETRIED: Final[dict[str, Any]] = {
+    "acks_late": True,
+    "autoretry_for": (OperationalError, InterfaceError),
+    "retry_backoff": 1,
+    "retry_backoff_max": 15,
+    "max_retries": 20,
+}
+
+
+@shared_task(**RETRIED)
+def assess_applications(institution_id: int) -> None:
+    """Assess everything that waits in one institution, batch by batch."""
+    from lending.services.assessments import BATCH, assess_waiting
+
+    while assess_waiting(institution_id=institution_id, limit=BATCH) == BATCH:
+        pass
+
+
+@shared_task(**RETRIED)
+def notify_applicants(institution_id: int) -> None:
+    """Write to applicants about what has happened and they were not told yet."""
+    from lending.services.notifications import notify_waiting
+
+    notify_waiting(institution_id=institution_id)
+
+
+@shared_task(**RETRIED)
+def expire_institution(institution_id: int) -> None:
+    """End offers and drafts whose last day has passed."""
+    from lending.services.expiry import expire_drafts, expire_offers
+
+    expire_offers(institution_id=institution_id)
+    expire_drafts(institution_id=institution_id)
+
+
+@shared_task(base=Task, **RETRIED)
+def expire_everywhere() -> None:
+    """Every hour: one task for each institution."""
+    active = Institution.objects.filter(is_active=True).exclude(kind=Institution.Kind.PLATFORM)
+    for institution_id in active.values_list("pk", flat=True):
+        current_app.send_task(
+            "lending.tasks.expire_institution",
+            kwargs={"institution_id": institution_id},
+            headers={HEADER: institution_id},
+        )
