@@ -198,7 +198,15 @@ class PostgresServer:
         self._unfinished.touch()
         for entry in data.iterdir():  # what an interrupted attempt left
             shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
-        command = [binaries / "initdb", "--pgdata", data, "--username", SUPERUSER, "--encoding", "UTF8"]
+        command: list[str | Path] = [
+            binaries / "initdb",
+            "--pgdata",
+            data,
+            "--username",
+            SUPERUSER,
+            "--encoding",
+            "UTF8",
+        ]
         command += ["--auth-local", "trust", "--auth-host", "reject", "--no-instructions"]
         command += ["--locale-provider", "builtin", "--builtin-locale", "C.UTF-8", "--locale", "C"]
         if not self.durable:

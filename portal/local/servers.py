@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from pathlib import Path
 
 from portal.local.keeper import KEEPER_LOCK, STATE, USERS_LOCK
 from portal.local.paths import CHECKOUT, Paths
@@ -28,7 +29,7 @@ class Servers:
         self.redis = RedisServer(paths, durable=durable)
         self._users: FileLock | None = None
 
-    def attach(self, progress: Callable[[str], None] = lambda text: None) -> "Servers":
+    def attach(self, progress: Callable[[str], object] = lambda text: None) -> "Servers":
         """Return once both servers answer, starting them if need be. Raises ServerFailed."""
         if self._users is None:
             users = FileLock(self.paths.locks / USERS_LOCK)
@@ -80,7 +81,7 @@ class Servers:
     def _start_keeper(self) -> None:
         runtime = self.paths.runtime
         remember(self.paths.runtime_link, runtime)
-        command = [sys.executable, "-m", "portal.local.keeper", "--home", self.paths.home]
+        command: list[str | Path] = [sys.executable, "-m", "portal.local.keeper", "--home", self.paths.home]
         command += ["--runtime", runtime, "--database", self.paths.database]
         command += [] if self.durable else ["--fast"]
         keeper = spawn(command, log=self.paths.logs / "keeper.log", cwd=CHECKOUT, death_signal=None)

@@ -75,9 +75,7 @@ def user(home: Path) -> Iterator[subprocess.Popen[str]]:
     assert process.stdout is not None
     assert process.stdout.readline() == "postgres\n"
     yield process
-    for pipe in (process.stdin, process.stdout):
-        pipe.close()
-    process.wait(60)
+    process.__exit__(None, None, None)  # closes its pipes and waits
 
 
 def test_servers_start_stop_and_keep_their_data(place):
