@@ -59,7 +59,7 @@ def database() -> str:
 
 def migrations() -> str:
     """Whether every migration of this code has been applied."""
-    return OK if everything_applied() else "not applied: run manage.py migrate --database owner"
+    return OK if everything_applied() else "not applied: run manage.py migrate"
 
 
 def broker() -> str:

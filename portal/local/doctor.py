@@ -13,7 +13,7 @@ from portal.local.paths import LONGEST_SOCKET_PATH, NoRuntimeFolder, Paths
 OK, WRONG, NOTE = "ok", "wrong", "note"
 TRIED = ((3, 11), (3, 12))
 FREE_BYTES = 2_000_000_000
-MIGRATE = "run `make demo`, or `manage.py migrate --database owner`"
+MIGRATE = "run `make demo`, or `manage.py migrate`"
 
 
 @dataclass(frozen=True)
