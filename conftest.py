@@ -16,7 +16,7 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "portal.settings")
 django.setup()  # so that the conftests below may import models
 machine.suit_settings()
 
-pytest_plugins = ["accounts.tests.fixtures"]
+pytest_plugins = ["accounts.tests.fixtures", "accounts.tests.evidence"]
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 HOW_TO_GET_CHROMIUM = "Chromium is not installed (Debian: apt install chromium)"

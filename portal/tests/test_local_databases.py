@@ -4,6 +4,7 @@ import threading
 
 import pytest
 from django.core.cache import cache
+from django.core.management import load_command_class
 from django.db import connection, connections
 
 
@@ -47,3 +48,9 @@ def test_the_cache_is_empty_when_a_test_starts(attempt):
     assert cache.get("seen") is None
     cache.set("seen", attempt)
     assert cache.get("seen") == attempt
+
+
+def test_migrate_runs_as_the_owner_unless_told_otherwise():
+    parser = load_command_class("portal", "migrate").create_parser("manage.py", "migrate")
+    assert parser.parse_args([]).database == "owner"
+    assert parser.parse_args(["--database", "default"]).database == "default"
