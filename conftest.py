@@ -126,7 +126,8 @@ def browser_type_launch_args(browser_type_launch_args: dict) -> dict:
 
 
 @pytest.fixture(scope="module")
-def live_ayni(request: pytest.FixtureRequest) -> Iterator[live.LiveAyni]:
+def live_ayni(request: pytest.FixtureRequest, django_db_blocker) -> Iterator[live.LiveAyni]:
     """The whole product, running, for this module alone; `LIVE_ENV` in the module adds to its environment."""
-    with live.live_ayni(getattr(request.module, "LIVE_ENV", None)) as running:
+    env = getattr(request.module, "LIVE_ENV", None)
+    with live.live_ayni(env, django_db_blocker.unblock) as running:
         yield running

@@ -11,7 +11,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 
 from portal.local import reset
@@ -24,6 +24,7 @@ from portal.local.redis import RedisServer
 from portal.local.site import Site, local_environment, manage
 from portal.tests import machine
 
+Unblocked = Callable[[], AbstractContextManager[None]]
 READY_SECONDS = 90
 PROGRAMS = ("web", "worker", "relay", "sealer")
 PREPARED_BY = ("accounts", "scoring", "lending")  # what the prepared folder is made with …
@@ -33,8 +34,9 @@ NOT_PREPARED_BY = {"tests", "views", "api", "selectors", "templatetags", "forms"
 class LiveAyni:
     """One running product. `programs` are web, worker, relay and sealer; servers are handled apart."""
 
-    def __init__(self, home: Path, env: Mapping[str, str] | None = None) -> None:
+    def __init__(self, home: Path, env: Mapping[str, str] | None, unblocked: Unblocked) -> None:
         self.paths = Paths(home, home)
+        self.unblocked = unblocked
         self.postgres = PostgresServer(self.paths)
         self.redis = RedisServer(self.paths)
         self.site = Site(self.paths, env=DEMO_SETTINGS | dict(env or {}), web_workers=1, task_workers=1)
@@ -112,7 +114,7 @@ class LiveAyni:
     @contextmanager
     def orm(self) -> Iterator[None]:
         """Django's models of this test process read and write its database."""
-        with machine.connected_to(self.paths.database, str(self.paths.runtime)):
+        with self.unblocked(), machine.connected_to(self.paths.database, str(self.paths.runtime)):
             yield
 
     def log(self, program: str, lines: int = 40) -> str:
@@ -135,10 +137,10 @@ class LiveAyni:
 
 
 @contextmanager
-def live_ayni(env: Mapping[str, str] | None = None) -> Iterator[LiveAyni]:
-    """A running copy of the prepared folder, gone at the end."""
+def live_ayni(env: Mapping[str, str] | None = None, unblocked: Unblocked = nullcontext) -> Iterator[LiveAyni]:
+    """A running copy of the prepared folder, gone at the end; `unblocked` lets the test's own process use databases."""
     home, hold = new_home()
-    live = LiveAyni(home, env)
+    live = LiveAyni(home, env, unblocked)
     try:
         copy_home(prepare(), live.paths)
         live.start_all()
