@@ -11,11 +11,12 @@ SETTING = "(SELECT nullif(current_setting('app.{name}', true), '')::bigint)"
 INSTITUTION = SETTING.format(name="institution_id")
 PERSON = SETTING.format(name="user_id")
 REGULATOR = SETTING.format(name="regulator_id")
+TODAY = "(now() AT TIME ZONE 'America/Lima')::date"  # as accounts.clock.today(), whatever the server's zone
 # The array form lets the policy use an index; IN (SELECT …) cannot.
 MANDATED = (
     "(ARRAY(SELECT m.institution_id FROM accounts_regulatormandate m"  # noqa: S608  (fixed text)
     f" WHERE m.regulator_id = {REGULATOR}"
-    " AND m.valid_from <= current_date AND (m.valid_to IS NULL OR m.valid_to >= current_date)))"
+    f" AND m.valid_from <= {TODAY} AND (m.valid_to IS NULL OR m.valid_to >= {TODAY})))"
 )
 
 

@@ -5,10 +5,12 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 import psycopg2
+import pytest
 from django.conf import settings
 
 from accounts import audit
@@ -130,3 +132,16 @@ def process_environment(servers: Any, database: str, **more: str) -> dict[str, s
         "REDIS_URL": settings.REDIS_URL,
         **more,
     }
+
+
+@pytest.fixture
+def superuser(servers: Any, fresh_database: str) -> Superuser:
+    """The database's superuser, in a test with a database of its own."""
+    return Superuser(servers, fresh_database)
+
+
+@pytest.fixture
+def outbox(settings: Any, tmp_path: Path) -> Path:
+    """A folder of this test's own for what is published and sent."""
+    settings.OUTBOX_ROOT = str(tmp_path)
+    return tmp_path
