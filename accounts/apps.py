@@ -8,4 +8,5 @@ class AccountsConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
+        from accounts import signing_in  # noqa: F401  (connects its receivers)
         from accounts.tenancy import checks  # noqa: F401  (registers the system checks)

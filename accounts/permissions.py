@@ -5,11 +5,14 @@ STAFF = frozenset({"officer", "approver", "cashier", "collector", "manager", "an
 # permission: roles that carry it
 PERMISSIONS: dict[str, frozenset[str]] = {
     # people and institutions
-    "accounts.manage_staff": frozenset({"manager"}),
+    "accounts.manage_staff": frozenset({"manager", "system"}),
     "accounts.manage_institution": frozenset({"manager"}),
     "accounts.manage_api_clients": frozenset({"manager"}),
-    "accounts.create_institution": frozenset({"operator"}),
-    "accounts.give_mandate": frozenset({"operator"}),
+    "accounts.create_institution": frozenset({"operator", "system"}),
+    "accounts.give_mandate": frozenset({"operator", "system"}),
+    "accounts.register_person": frozenset({"operator", "system"}),
+    "accounts.reset_second_step": frozenset({"operator"}),
+    "accounts.close_account": frozenset({"operator"}),
     "accounts.view_audit": frozenset({"auditor"}),
     # models
     "scoring.view_models": frozenset({"analyst", "validator", "auditor", "officer", "approver", "manager"}),

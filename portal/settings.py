@@ -69,14 +69,15 @@ MIDDLEWARE = [
     "csp.middleware.CSPMiddleware",
     "django.middleware.gzip.GZipMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
-    "portal.language.LanguageMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "portal.language.LanguageMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "allauth.account.middleware.AccountMiddleware",
     "accounts.tenancy.middleware.InstitutionMiddleware",
+    "accounts.two_step.TwoStepMiddleware",
     "portal.errors_http.DomainErrorMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "django_structlog.middlewares.RequestMiddleware",
@@ -157,6 +158,67 @@ AUTH_PASSWORD_VALIDATORS = [
 ]
 LOGIN_URL = "account_login"
 LOGIN_REDIRECT_URL = "portal:after_sign_in"
+
+# Signing in by e-mail or mobile, with a code or a password; codes are typed, never links.
+_FORMS = "accounts.sign_in_forms"
+ACCOUNT_ADAPTER = "accounts.adapters.AccountAdapter"
+ACCOUNT_LOGIN_METHODS = {"email", "phone"}
+ACCOUNT_SIGNUP_FIELDS = ["phone", "email", "password1"]
+ACCOUNT_SIGNUP_FORM_CLASS = "accounts.names.NamedPerson"
+ACCOUNT_USER_MODEL_USERNAME_FIELD = None
+ACCOUNT_EMAIL_VERIFICATION = "mandatory"
+ACCOUNT_EMAIL_VERIFICATION_BY_CODE_ENABLED = True
+ACCOUNT_EMAIL_VERIFICATION_SUPPORTS_RESEND = True
+ACCOUNT_PHONE_VERIFICATION_SUPPORTS_RESEND = True
+ACCOUNT_LOGIN_BY_CODE_ENABLED = True
+ACCOUNT_LOGIN_BY_CODE_SUPPORTS_RESEND = True
+ACCOUNT_LOGIN_BY_CODE_TIMEOUT = 10 * 60  # a text message may be slow in the countryside
+ACCOUNT_PASSWORD_RESET_BY_CODE_ENABLED = True
+ACCOUNT_PASSWORD_RESET_BY_CODE_TIMEOUT = 10 * 60
+ACCOUNT_CHANGE_EMAIL = True
+ACCOUNT_EMAIL_NOTIFICATIONS = True
+ACCOUNT_PREVENT_ENUMERATION = True
+ACCOUNT_SESSION_REMEMBER = True
+ACCOUNT_EMAIL_SUBJECT_PREFIX = ""
+ACCOUNT_RATE_LIMITS = {
+    # Many phones share one address behind a mobile carrier: limits per address are wide, per account narrow.
+    "signup": "60/m/ip",
+    "login": "120/m/ip",
+    "login_failed": "30/m/ip,5/5m/key",
+    "request_login_code": "60/m/ip,3/m/key,20/d/key",
+    "verify_phone": "30/m/ip,1/30s/key,20/d/key",
+    "change_phone": "5/m/user,20/d/user",
+}
+ACCOUNT_FORMS = {
+    "signup": f"{_FORMS}.PhoneSignUpForm",
+    "login": f"{_FORMS}.SignInForm",
+    "request_login_code": f"{_FORMS}.RequestCodeForm",
+    "confirm_login_code": f"{_FORMS}.CodeForm",
+    "verify_phone": f"{_FORMS}.PhoneCodeForm",
+    "confirm_email_verification_code": f"{_FORMS}.EmailCodeForm",
+    "confirm_password_reset_code": f"{_FORMS}.PasswordCodeForm",
+    "change_phone": f"{_FORMS}.NewPhoneForm",
+    "add_email": f"{_FORMS}.NewEmailForm",
+    "change_email": f"{_FORMS}.OtherEmailForm",
+    "change_password": f"{_FORMS}.NewPasswordForm",
+    "set_password": f"{_FORMS}.FirstPasswordForm",
+    "reset_password": f"{_FORMS}.ForgottenPasswordForm",
+    "reset_password_from_key": f"{_FORMS}.ResetPasswordForm",
+    "reauthenticate": f"{_FORMS}.PasswordAgainForm",
+}
+ALLAUTH_USER_CODE_FORMAT = {"numeric": True, "length": 6, "dashed": False}
+ALLAUTH_TRUSTED_PROXY_COUNT = 1 if env.bool("BEHIND_PROXY", default=False) else 0
+MFA_ADAPTER = "accounts.adapters.SecondStepAdapter"
+MFA_SUPPORTED_TYPES = ["totp", "recovery_codes"]
+MFA_RECOVERY_CODES_SHOW_ONCE = True
+MFA_TOTP_TOLERANCE = 1  # phones whose clock is half a minute off
+MFA_FORMS = {
+    "authenticate": f"{_FORMS}.SecondStepForm",
+    "reauthenticate": f"{_FORMS}.SecondStepAgainForm",
+    "activate_totp": f"{_FORMS}.SetUpSecondStepForm",
+}
+DEMO_SECOND_STEP_CODE = "246810"  # printed by the demo; DEMO is refused where DEBUG is off
+MFA_TOTP_INSECURE_BYPASS_CODE = DEMO_SECOND_STEP_CODE if DEMO else None
 
 # --- language and time ----------------------------------------------------------------------------------------------
 LANGUAGE_CODE = "es"

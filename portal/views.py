@@ -41,7 +41,7 @@ def place_of(request: Request) -> str:
     memberships = memberships_of(request.user.pk)
     for membership in memberships:
         if STAFF.intersection(membership.roles):
-            return reverse("lending:desk_home", args=[membership.institution.slug])
+            return reverse("lending:desk", args=[membership.institution.slug])
     if request.actor.can("portal.view_oversight"):
         return reverse("portal:oversight")
     if request.actor.can("portal.view_admin"):
