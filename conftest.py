@@ -5,15 +5,18 @@ import shutil
 from collections.abc import Iterator
 from itertools import count
 
-import django
+import django.conf
 import pytest
 
 from portal.local.servers import Servers
 from portal.tests import live, machine
 
+if django.conf.settings.configured:  # by a variable of the shell, before this process had a database of its own
+    raise pytest.UsageError("unset DJANGO_SETTINGS_MODULE and --ds: this file sets it")
 SLOT = machine.take_slot()
-os.environ.setdefault("DJANGO_SETTINGS_MODULE", "portal.settings")
+os.environ["DJANGO_SETTINGS_MODULE"] = "portal.settings"
 django.setup()  # so that the conftests below may import models
+del os.environ["DJANGO_SETTINGS_MODULE"]  # parallel workers shall not read the settings with our slot
 machine.suit_settings()
 
 pytest_plugins = ["accounts.tests.fixtures", "accounts.tests.evidence"]

@@ -7,6 +7,8 @@ from django.core.cache import cache
 from django.core.management import load_command_class
 from django.db import connection, connections
 
+from portal.local.paths import paths
+
 
 @pytest.mark.django_db
 def test_tests_run_as_the_serving_role():
@@ -40,6 +42,15 @@ def test_what_another_transactional_test_committed_is_gone():
     with connection.cursor() as cursor:
         cursor.execute("SELECT to_regclass('remark')")
         assert cursor.fetchone() == (None,)
+
+
+def test_every_process_of_a_run_has_its_own_database_queues_and_files(servers, settings):
+    own = paths()
+    assert servers.paths == own
+    assert settings.CACHES["default"]["LOCATION"] == own.redis_url()
+    assert settings.CELERY_BROKER_URL == own.celery_broker_url()
+    assert settings.MEDIA_ROOT == str(own.media)
+    assert connection.settings_dict["NAME"] == own.database
 
 
 @pytest.mark.django_db
