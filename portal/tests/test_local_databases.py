@@ -48,8 +48,8 @@ def test_every_process_of_a_run_has_its_own_database_queues_and_files(servers, s
     own = paths()
     assert servers.paths == own
     assert settings.CACHES["default"]["LOCATION"] == own.redis_url()
-    assert settings.CELERY_BROKER_URL == own.celery_broker_url()
-    assert settings.MEDIA_ROOT == str(own.media)
+    assert own.celery_broker_url() == settings.CELERY_BROKER_URL
+    assert str(own.media) == settings.MEDIA_ROOT
     assert connection.settings_dict["NAME"] == own.database
 
 
