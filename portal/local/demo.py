@@ -74,7 +74,7 @@ class Demo:
         self.servers.attach()
         self.site = self._open_site()
         self.facts.write_text(json.dumps({"url": self.site.url, "pid": os.getpid()}), encoding="utf-8")
-        self.step("Bringing the database up to date", "migrate", "--verbosity", "0")
+        self.step("Bringing the database up to date", "migrate", "--verbosity", "0", "--skip-checks")
         if (CHECKOUT / "lending" / "management" / "commands" / "seed_demo.py").exists():
             self.step("Preparing example data and models", "seed_demo")
         self.say("Starting web, worker, beat, relay and sealer …")
