@@ -69,7 +69,7 @@ messages: $(CATALOGUES)
 
 .venv/.made:
 	@$(or $(PYTHON),false) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
-		echo "Ayni needs Python 3.11 or newer and found none ($$(python3 --version 2>&1))."; \
+		echo "Ayni needs Python 3.11 or newer; here is $$($(or $(PYTHON),python3) --version 2>&1)."; \
 		echo "Install one, or name it: make PYTHON=/path/to/python3.11 setup"; exit 1; }
 	@echo "Making .venv with $$($(PYTHON) --version) …"
 ifdef UV
