@@ -1,0 +1,15 @@
+"""`/i/<institution>/api/v1/…`"""
+
+from django.urls import include, path
+from rest_framework.routers import SimpleRouter
+
+from lending.api.views import ApplicationViewSet, SimulationView
+
+app_name = "api"
+router = SimpleRouter(use_regex_path=False)
+router.register("applications", ApplicationViewSet, basename="application")
+
+urlpatterns = [
+    path("simulations/", SimulationView.as_view(), name="simulate"),
+    path("", include(router.urls)),
+]
