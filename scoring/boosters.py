@@ -44,8 +44,8 @@ class _Parts:
 def read_tables(document: Mapping[str, Any], names: tuple[str, ...], X: np.ndarray) -> Tables:
     """Tables of the model in `document` (XGBoost's JSON). `X` float64[n, d] weighs the grids of pairs.
 
-    Each pair is purified: what one of its features does alone, on average over `X`, moves to that feature's own
-    table, so that a pair's contribution is only what the two do together.
+    Each pair is purified: what one of its features does alone, on average over the other's values in `X`, moves to
+    that feature's own table, so that a pair's contribution is only what the two do together.
     """
     parts = _take_apart(document)
     cuts = {index: _cuts(parts, index) for index in range(len(names))}
@@ -56,7 +56,7 @@ def read_tables(document: Mapping[str, Any], names: tuple[str, ...], X: np.ndarr
             singles[index] += leaf.value * _mask(cuts[index], leaf.path[index])
         singles[index] -= parts.means[index]
         base += parts.means[index]
-    bins = {index: _bins(cuts[index], X[:, index]) for index in cuts}
+    answers = {index: _answers(cuts[index], X[:, index]) for index in cuts}
     pairs = []
     for (first, second), leaves in sorted(parts.pairs.items()):
         table = np.zeros((len(cuts[first]) + 2, len(cuts[second]) + 2))
@@ -65,9 +65,7 @@ def read_tables(document: Mapping[str, Any], names: tuple[str, ...], X: np.ndarr
                 _mask(cuts[first], leaf.path.get(first, _ANYTHING)),
                 _mask(cuts[second], leaf.path.get(second, _ANYTHING)),
             )
-        weights = np.zeros(table.shape)
-        np.add.at(weights, (bins[first], bins[second]), 1.0)
-        table, rows, columns, mean = purify(table, weights)
+        table, rows, columns, mean = purify(table, answers[first], answers[second])
         singles[first] += rows
         singles[second] += columns
         base += mean
@@ -80,27 +78,18 @@ def read_tables(document: Mapping[str, Any], names: tuple[str, ...], X: np.ndarr
     )
 
 
-def purify(table: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, float]:
+def purify(
+    table: np.ndarray, row_weights: np.ndarray, column_weights: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, float]:
     """Split a grid into what is joint, what each side does alone, and a constant; they add up to the grid.
 
-    Under `weights` every row and column of the joint part has mean zero. Rows without weight keep their mean too.
+    What a side does alone is its average over the other side's weights, so it rises or falls wherever the whole
+    grid does, and the joint part has mean zero along every row and column.
     """
-    weights = weights + weights.sum() * 1e-9 / weights.size + 1e-12
-    joint = table.copy()
-    rows, columns = np.zeros(table.shape[0]), np.zeros(table.shape[1])
-    by_row, by_column = weights.sum(axis=1), weights.sum(axis=0)
-    for _ in range(200):
-        row_means = (joint * weights).sum(axis=1) / by_row
-        joint -= row_means[:, None]
-        rows += row_means
-        column_means = (joint * weights).sum(axis=0) / by_column
-        joint -= column_means[None, :]
-        columns += column_means
-        if max(np.abs(row_means).max(), np.abs(column_means).max()) < 1e-12:
-            break
-    row_mean = float(rows @ by_row / by_row.sum())
-    column_mean = float(columns @ by_column / by_column.sum())
-    return joint, rows - row_mean, columns - column_mean, row_mean + column_mean
+    row_means = table @ column_weights / column_weights.sum()
+    column_means = row_weights @ table / row_weights.sum()
+    mean = float(row_means @ row_weights / row_weights.sum())
+    return table - row_means[:, None] - column_means[None, :] + mean, row_means - mean, column_means - mean, mean
 
 
 def child_gains(document: Mapping[str, Any]) -> dict[tuple[int, int], float]:
@@ -189,11 +178,12 @@ def _mask(cuts: np.ndarray, span: tuple[float, float, bool]) -> np.ndarray:
     return np.append(inside, missing).astype(float)
 
 
-def _bins(cuts: np.ndarray, column: np.ndarray) -> np.ndarray:
+def _answers(cuts: np.ndarray, column: np.ndarray) -> np.ndarray:
+    """How many rows fall into each bin; those without a value count nowhere, unless nobody has one."""
     narrow = column.astype(np.float32).astype(np.float64)
-    bins = np.searchsorted(cuts, narrow, side="right")
-    bins[np.isnan(narrow)] = len(cuts) + 1
-    return bins
+    answered = narrow[~np.isnan(narrow)]
+    counts = np.bincount(np.searchsorted(cuts, answered, side="right"), minlength=len(cuts) + 2).astype(float)
+    return counts if counts.any() else np.ones(len(cuts) + 2)
 
 
 def _merge(cuts: np.ndarray, values: np.ndarray) -> tuple[tuple[float, ...], tuple[float, ...]]:

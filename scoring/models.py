@@ -81,9 +81,7 @@ class ScoringModel(models.Model):
                 name="one_champion_per_segment",
                 nulls_distinct=False,
             ),
-            models.UniqueConstraint(
-                fields=["institution", "name"], name="model_name_once", nulls_distinct=False
-            ),
+            models.UniqueConstraint(fields=["institution", "name"], name="model_name_once", nulls_distinct=False),
         ]
 
     def __str__(self) -> str:
@@ -110,9 +108,7 @@ class Score(InstitutionOwned):
 
     class Meta(InstitutionOwned.Meta):
         constraints: ClassVar = [
-            models.UniqueConstraint(
-                fields=["institution", "application_id", "attempt"], name="score_once_per_attempt"
-            ),
+            models.UniqueConstraint(fields=["institution", "application_id", "attempt"], name="score_once_per_attempt"),
             models.CheckConstraint(
                 condition=models.Q(score__gte=300, score__lte=850), name="score_between_300_and_850"
             ),

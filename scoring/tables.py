@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import pairwise
 from typing import Any
@@ -65,27 +65,22 @@ class Tables:
     pairs: tuple[PairTable, ...] = ()
 
     def never_rewarding_silence(self) -> Tables:
-        """The same tables, except that an unanswered question never lowers the risk below the average answer's.
+        """The same tables, except that an unanswered question counts at best like the average answer.
 
-        What a few silent borrowers happened to do is no reason for others to leave a question out.
+        What a few silent borrowers happened to do is no reason for others to leave a question out. In a pair it
+        counts as the average answer, so that what is said about the other feature keeps its direction.
         """
         singles = tuple(
             SingleTable(table.cuts, (*table.values[:-1], max(table.values[-1], 0.0))) for table in self.singles
         )
         pairs = tuple(
-            PairTable(
-                pair.first,
-                pair.second,
-                pair.first_cuts,
-                pair.second_cuts,
-                (
-                    *((*row[:-1], max(row[-1], 0.0)) for row in pair.values[:-1]),
-                    tuple(max(value, 0.0) for value in pair.values[-1]),
-                ),
+            replace(
+                pair,
+                values=(*((*row[:-1], 0.0) for row in pair.values[:-1]), (0.0,) * len(pair.values[-1])),
             )
             for pair in self.pairs
         )
-        return Tables(self.names, self.base, singles, pairs)
+        return replace(self, singles=singles, pairs=pairs)
 
     @cached_property
     def parts(self) -> tuple[str, ...]:

@@ -1,0 +1,64 @@
+"""Where models are kept and which one answers: files in the private store, one champion per segment and owner."""
+
+import logging
+from functools import lru_cache
+
+from django.core.files.base import ContentFile
+from django.core.files.storage import default_storage
+from django.db.models import F, Q
+from django.utils.translation import gettext as _
+
+from accounts.errors import Unavailable
+from scoring.model_files import ModelFileCorrupted, file_sha256, load_model
+from scoring.models import ScoringModel
+from scoring.serving import DictionaryChanged, LiveModel
+
+logger = logging.getLogger(__name__)
+
+
+def champion(segment: str, institution_id: int | None = None) -> ScoringModel:
+    """The model in force: the institution's own, else the shared one. Raises Unavailable when there is neither."""
+    mine = Q(institution=None) if institution_id is None else Q(institution=None) | Q(institution_id=institution_id)
+    found = (
+        ScoringModel.objects.filter(mine, segment=segment, status=ScoringModel.Status.CHAMPION)
+        .order_by(F("institution_id").asc(nulls_last=True))
+        .first()
+    )
+    if found is None:
+        raise Unavailable(
+            _("Todavía no hay un modelo de puntaje aprobado para este tipo de solicitud."), code="no_champion"
+        )
+    return found
+
+
+def live_model(model: ScoringModel) -> LiveModel:
+    """The model ready to score, kept in this process by its hash. Raises Unavailable when its file cannot be used."""
+    try:
+        return _loaded(model.file, model.sha256)
+    except (OSError, ModelFileCorrupted, DictionaryChanged) as error:
+        logger.critical("model %s (%s) cannot be used: %s", model.name, model.sha256[:12], error)
+        raise Unavailable(
+            _("El modelo de puntaje %(name)s no se puede usar: %(why)s") % {"name": model.name, "why": error},
+            code="model_unusable",
+        ) from error
+
+
+@lru_cache(maxsize=32)
+def _loaded(file: str, sha256: str) -> LiveModel:
+    model = load_model(read_file(file), sha256)
+    model.reader  # noqa: B018  (a model of another dictionary is refused now, not at its first applicant)
+    return model
+
+
+def store_file(content: bytes) -> tuple[str, str]:
+    """Put a model file into the private store under its hash; returns its name and the hash."""
+    sha256 = file_sha256(content)
+    name = f"models/{sha256}.ayni"
+    if not default_storage.exists(name):
+        name = default_storage.save(name, ContentFile(content))
+    return name, sha256
+
+
+def read_file(name: str) -> bytes:
+    with default_storage.open(name, "rb") as file:
+        return file.read()
