@@ -31,16 +31,17 @@ def main() -> None:
         execute_from_command_line(sys.argv)
         return
 
-    from portal.local.paths import paths
+    from portal.local.paths import NoRuntimeFolder, paths
     from portal.local.postgres import ServerFailed
     from portal.local.servers import Servers
 
     servers = Servers(paths())
     try:
         servers.attach(progress=lambda text: sys.stderr.write(f"{text} …\n"))
+    except (ServerFailed, NoRuntimeFolder, OSError) as error:
+        sys.exit(f"error: {error}\n`manage.py doctor` says more.")
+    try:
         execute_from_command_line(sys.argv)
-    except ServerFailed as error:
-        sys.exit(f"error: {error}")
     finally:
         servers.release()
 

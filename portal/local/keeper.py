@@ -52,6 +52,7 @@ class Keeper:
             while not self.stopping and not users.take(wait=False):
                 time.sleep(LOOK_SECONDS)
                 self.revive()
+            self.write_state("stopping")
         except ServerFailed as error:
             self.write_state("failed", str(error))
             say(f"failed: {error}")

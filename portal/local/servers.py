@@ -52,10 +52,10 @@ class Servers:
             return
         users, self._users = self._users, None
         last = users.take(wait=False)
-        pid = self.state().get("pid")
-        if last and pid and self.kept():
+        state = self.state()
+        if self.kept() and (last or state.get("state") == "stopping"):
             with suppress(ProcessLookupError, PermissionError):
-                os.kill(pid, signal.SIGTERM)
+                os.kill(state["pid"], signal.SIGTERM)  # it would notice by itself, a moment later
             wait_until(lambda: not self.kept(), STOP_SECONDS)
         users.release()
 
