@@ -6,7 +6,8 @@ integer, Decimal and array versions agree to the cent.
 """
 
 from lending.schedules.calendar import add_months, due_dates
-from lending.schedules.plan import Row, Schedule, Totals, build_schedule
+from lending.schedules.plan import build_schedule
+from lending.schedules.rows import Row, Schedule, Totals
 from lending.schedules.terms import (
     Amortization,
     Fee,

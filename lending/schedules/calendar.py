@@ -78,6 +78,14 @@ def to_working_day(day: date, terms: LoanTerms) -> date:
     return moved
 
 
+@lru_cache(maxsize=64)
+def peruvian_holidays(first_year: int, years: int = 60) -> frozenset[date]:
+    """National holidays of Peru from a year on."""
+    from holidays import country_holidays  # a large package, wanted by few schedules
+
+    return frozenset(country_holidays("PE", years=range(first_year, first_year + years)))
+
+
 def counted_days(start: date, end: date, terms: LoanTerms, *, months: int | None) -> int:
     """Days from `start` to `end` as the schedule shows them; `months` when it is that many whole ones."""
     if terms.days_in_month is None or terms.repay_unit is not RepayUnit.MONTHS:

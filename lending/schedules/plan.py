@@ -1,115 +1,54 @@
-"""From terms to rows: how principal, interest, insurance and fees fall due."""
+"""From terms to rows: how principal, interest, insurance and fees fall due.
+
+Works in minor units (céntimos) and scaled rates; Decimals are made at the end.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import ROUND_HALF_EVEN, ROUND_HALF_UP, Decimal, localcontext
-from functools import cached_property
 
 from django.utils.translation import gettext as _
 
-from lending.interest import (
-    DAYS_IN_YEAR,
-    RATE_SCALE,
-    NoRate,
-    divide,
-    effective_rate,
-    fix_rate,
-    internal_rate,
-    nominal_rate,
-    scaled,
-)
-from lending.schedules.calendar import counted_days, counted_years, due_dates, starts_regular
-from lending.schedules.terms import (
-    Amortization,
-    FeeWhen,
-    InsuranceBase,
-    InterestMethod,
-    InterestPeriod,
-    InvalidTerms,
-    LoanTerms,
-    RateType,
-    RepayUnit,
-)
+from lending.interest import RATE_SCALE, divide
+from lending.schedules.periods import Drawing, Period, drawn_between, periods_of, rate_between
+from lending.schedules.rows import DOWN_PAYMENT, INSTALLMENT, Row, Schedule, Totals
+from lending.schedules.terms import Amortization, FeeWhen, InsuranceBase, InterestMethod, InvalidTerms, LoanTerms
 
 _PRECISION = 34
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One installment, in soles; `outstanding` is the principal owed once it is paid.
-
-    `days` is what the period counts for interest. A down payment is row 0, on the day of disbursement.
-    """
+@dataclass(slots=True)
+class Line:
+    """A row in minor units, while it can still change."""
 
     n: int
     due_on: date
     days: int
-    principal: Decimal
-    interest: Decimal
-    insurance: Decimal
-    fees: Decimal
-    moratory: Decimal
-    total: Decimal
-    outstanding: Decimal
+    principal: int
+    interest: int
+    insurance: int
+    fees: int
+    outstanding: int
+    moratory: int = 0
+    kind: str = INSTALLMENT
+    waiting: int = 0  # interest of this and earlier periods that a grace leaves for later
+
+    @property
+    def total(self) -> int:
+        return self.principal + self.interest + self.insurance + self.fees + self.moratory
 
 
 @dataclass(frozen=True, slots=True)
-class Totals:
-    """Sums of the rows, and what was handed over and kept back on the day of disbursement."""
+class Carried:
+    """Interest, insurance and fees of the past that fall due with the next installment."""
 
-    principal: Decimal
-    interest: Decimal
-    insurance: Decimal
-    fees: Decimal
-    moratory: Decimal
-    total: Decimal  # everything the rows ask for
-    upfront_fees: Decimal  # kept back or financed at disbursement
-    received: Decimal  # what the borrower takes home
-
-    @property
-    def cost(self) -> Decimal:
-        """What the loan costs over what was received."""
-        return self.total - self.received
+    interest: int = 0
+    insurance: int = 0
+    fees: int = 0
 
 
-@dataclass(frozen=True)
-class Schedule:
-    """A payment schedule; rates are fractions on a 360-day year, money is soles."""
-
-    terms: LoanTerms
-    rows: tuple[Row, ...]
-    totals: Totals
-    installment: Decimal  # the level installment; the largest one where they differ by design
-
-    @cached_property
-    def tcea(self) -> Decimal:
-        """Yearly cost with interest, insurance and fees, to ten decimals."""
-        return _yearly_rate(self, [row.total for row in self.rows], self.totals.received)
-
-    @cached_property
-    def tea(self) -> Decimal:
-        """Effective annual rate on 360 days: as agreed, or what nominal or flat interest amounts to."""
-        if _rate_is_stated(self.terms):
-            return self.terms.annual_rate
-        interest_alone = [row.principal + row.interest for row in self.rows]
-        return _yearly_rate(self, interest_alone, self.totals.principal)
-
-    @property
-    def last_due_on(self) -> date:
-        return self.rows[-1].due_on
-
-
-@dataclass(frozen=True, slots=True)
-class Period:
-    """One repayment period with its fixed rates, scaled to whole numbers (lending.interest.RATE_SCALE)."""
-
-    n: int
-    starts_on: date
-    due_on: date
-    days: int
-    rate: int
-    insurance_rate: int
+NOTHING_CARRIED = Carried()
 
 
 def build_schedule(terms: LoanTerms) -> Schedule:
@@ -118,29 +57,202 @@ def build_schedule(terms: LoanTerms) -> Schedule:
     Principal adds up to what is owed exactly, the last installment absorbs the rounding, and no row is
     negative. Raises InvalidTerms.
     """
-    return _Planner(terms).schedule()
+    planner = Planner(terms)
+    level = planner.level(planner.periods, planner.opening)
+    lines = planner.lines(planner.periods, planner.opening, level)
+    return planner.schedule([*planner.down_payment_lines(), *lines], planner.installment(level, lines))
 
 
-class _Planner:
-    """Works in minor units (céntimos) and scaled rates; gives Decimals at the end."""
+class Planner:
+    """The arithmetic of one loan's terms."""
 
     def __init__(self, terms: LoanTerms) -> None:
         self.terms = terms
         self.unit = 10**terms.decimals
+        self.smallest = Decimal(1).scaleb(-terms.decimals)
         self.principal = int(terms.principal * self.unit)
-        self.fees = self.fee_amounts()
+        self.fees = self._fee_amounts()
         self.fee_per_installment = self.fees[FeeWhen.PER_INSTALLMENT]
         self.down_payment = self.share(self.principal, terms.down_payment)
         self.owed = self.principal - self.down_payment + self.fees[FeeWhen.UPFRONT_ADDED]
-        self.tranches = [(part.on, int(part.amount * self.unit)) for part in terms.tranches[1:]]
+        self.tranches: list[Drawing] = [(part.on, int(part.amount * self.unit)) for part in terms.tranches[1:]]
+        self.opening = self.owed - sum(amount for _day, amount in self.tranches)
+        self.flat_base = self.owed
         self.periods = periods_of(terms)
+        if self.tranches and self.tranches[-1][0] >= self.periods[-1].due_on:
+            raise InvalidTerms("disbursements", _("Cada desembolso va antes de la última cuota"))
+
+    @property
+    def is_level(self) -> bool:
+        """Whether installments are worked out from a level one, rather than from planned principal."""
+        return (
+            self.terms.amortization is Amortization.EQUAL_INSTALLMENTS
+            and self.terms.interest_method is InterestMethod.DECLINING_BALANCE
+        )
+
+    @property
+    def insures_interest(self) -> bool:
+        insurance = self.terms.insurance
+        return insurance is not None and insurance.base is InsuranceBase.BALANCE_PLUS_INTEREST
+
+    @property
+    def level_holds_insurance(self) -> bool:
+        return self.terms.insurance is not None and self.terms.insurance.in_installment
 
     def share(self, amount: int, fraction: Decimal) -> int:
         """`fraction` of `amount`, rounded as the terms say."""
-        rounding = ROUND_HALF_EVEN if self.terms.half_even else ROUND_HALF_UP
-        return int((amount * fraction).quantize(Decimal(1), rounding=rounding))
+        return int((amount * fraction).quantize(Decimal(1), rounding=self._rounding))
 
-    def fee_amounts(self) -> dict[FeeWhen, int]:
+    def at_rate(self, amount: int, rate: int) -> int:
+        return divide(amount * rate, RATE_SCALE, half_even=self.terms.half_even)
+
+    def accrued(self, balance: int, period: Period) -> tuple[int, int]:
+        """Interest and insurance of a period on its opening balance; flat interest is on the whole loan."""
+        base = self.flat_base if self.terms.interest_method is InterestMethod.FLAT else balance
+        interest = self.at_rate(base, period.rate)
+        for day, amount in self.tranches:
+            if period.starts_on <= day < period.due_on:
+                interest += self.at_rate(amount, rate_between(self.terms, day, period.due_on, period.n))
+        insured = balance + (interest if self.insures_interest else 0)
+        return interest, self.at_rate(insured, period.insurance_rate)
+
+    def down_payment_lines(self) -> list[Line]:
+        if not self.down_payment:
+            return []
+        day = self.terms.disbursed_on
+        return [Line(0, day, 0, self.down_payment, 0, 0, 0, self.opening, kind=DOWN_PAYMENT)]
+
+    def lines(
+        self,
+        periods: Sequence[Period],
+        balance: int,
+        level: int,
+        *,
+        carried: Carried = NOTHING_CARRIED,
+        planned: Sequence[int] | None = None,
+        stop_when_paid: bool = False,
+    ) -> list[Line]:
+        """The installments of `periods` for an opening `balance`.
+
+        `planned` is the principal of each where it is not worked out from the `level`. `stop_when_paid`
+        leaves out what follows the last sol.
+        """
+        terms = self.terms
+        parts = self.planned(periods, balance) if planned is None else planned
+        waiting = carried.interest
+        insurance_carried, fees_carried = carried.insurance, carried.fees
+        lines = []
+        for place, period in enumerate(periods):
+            interest, insurance = self.accrued(balance, period)
+            balance += drawn_between([period], self.tranches)
+            last = period is periods[-1]
+            in_level = waiting * (place == 0) + interest
+            if self.level_holds_insurance:
+                in_level += insurance + insurance_carried
+            principal = balance if last else self._principal(period, balance, level - in_level, parts[place])
+            balance -= principal
+            waiting += interest
+            insurance += insurance_carried
+            paid_interest = 0
+            if period.n > terms.grace_on_interest or last or (stop_when_paid and not balance):
+                paid_interest, waiting = waiting, 0
+            fees = self.fee_per_installment + fees_carried
+            insurance_carried = fees_carried = 0
+            line = Line(period.n, period.due_on, period.days, principal, paid_interest, insurance, fees, balance)
+            line.waiting = waiting
+            lines.append(line)
+            if stop_when_paid and not balance:
+                break
+        return lines
+
+    def _principal(self, period: Period, balance: int, by_level: int, planned: int) -> int:
+        """Principal of an installment before the last: never negative, never above the balance."""
+        if period.n <= self.terms.grace_on_principal:
+            return 0
+        return max(0, min(by_level if self.is_level else planned, balance))
+
+    def planned(self, periods: Sequence[Period], balance: int) -> list[int]:
+        """Principal of each period where it is fixed beforehand: equal parts, at the end, or by a plan.
+
+        A plan is scaled to the balance it has to pay off.
+        """
+        terms = self.terms
+        if self.is_level or terms.amortization is Amortization.BULLET:
+            return [0] * len(periods)
+        if terms.amortization is Amortization.IRREGULAR:
+            parts = [self._plan_amount(period.n) for period in periods]
+            whole = sum(parts)
+            if len(periods) == len(self.periods) or not whole:
+                return parts
+            return [divide(part * balance, whole, half_even=terms.half_even) for part in parts]
+        paying = sum(period.n > terms.grace_on_principal for period in periods)
+        part = divide(balance, max(paying, 1), half_even=terms.half_even)
+        if terms.interest_method is InterestMethod.FLAT and terms.rounding_multiple:
+            interests = [self.at_rate(self.flat_base, period.rate) for period in periods]
+            return [self._to_multiple(part + interest) - interest for interest in interests]
+        return [self._to_multiple(part)] * len(periods)
+
+    def _plan_amount(self, n: int) -> int:
+        payment = self.terms.plan[n - 1]
+        if payment.amount is not None:
+            return int(payment.amount * self.unit)
+        return self.share(self.owed, payment.share or Decimal(0))
+
+    def level(self, periods: Sequence[Period], balance: int, carried: Carried = NOTHING_CARRIED) -> int:
+        """The installment that pays `balance` off at its own due dates: balance = sum of level / growth.
+
+        Includes the insurance unless it comes on top. Zero where installments are not level.
+        """
+        paying = [period for period in periods if period.n > self.terms.grace_on_principal] or list(periods[-1:])
+        if not self.is_level:
+            return 0
+        before = [period for period in periods if period.n < paying[0].n]
+        with localcontext(prec=_PRECISION):
+            owed = Decimal(balance + (drawn_between(before, self.tranches) if before else 0))
+            growth, installments_worth = Decimal(1), Decimal(0)
+            for period in paying:
+                charge = Decimal(period.insurance_rate if self.level_holds_insurance else 0)
+                if self.insures_interest:
+                    charge += charge * period.rate / RATE_SCALE
+                growth *= 1 + (period.rate + charge) / RATE_SCALE
+                installments_worth += 1 / growth
+                if period is periods[0]:
+                    in_level = carried.insurance if self.level_holds_insurance else 0
+                    owed += (carried.interest + in_level) / growth
+                for day, amount in self.tranches:
+                    if period.starts_on <= day < period.due_on:
+                        rate = rate_between(self.terms, day, period.due_on, period.n)
+                        owed += amount * (1 + Decimal(rate) / RATE_SCALE) / growth
+            level = int((owed / installments_worth).quantize(Decimal(1), rounding=self._rounding))
+        return self._to_multiple(level)
+
+    def installment(self, level: int, lines: Sequence[Line]) -> int:
+        """What one calls the installment: the level one, or the largest where they differ by design."""
+        return level + self.fee_per_installment if level else max(line.total for line in lines)
+
+    def schedule(self, lines: Sequence[Line], installment: int, *, rate_changed: bool = False) -> Schedule:
+        """The finished schedule of these lines."""
+        rows = tuple(self._row(line) for line in lines)
+        parts = (
+            sum(line.principal for line in lines),
+            sum(line.interest for line in lines),
+            sum(line.insurance for line in lines),
+            sum(line.fees for line in lines),
+            sum(line.moratory for line in lines),
+        )
+        upfront = self.fees[FeeWhen.UPFRONT_ADDED] + self.fees[FeeWhen.UPFRONT_DEDUCTED]
+        received = self.principal - self.fees[FeeWhen.UPFRONT_DEDUCTED]
+        totals = Totals(*[self.money(part) for part in (*parts, sum(parts), upfront, received)])
+        return Schedule(self.terms, rows, totals, self.money(installment), rate_changed)
+
+    def money(self, minor: int) -> Decimal:
+        return minor * self.smallest
+
+    @property
+    def _rounding(self) -> str:
+        return ROUND_HALF_EVEN if self.terms.half_even else ROUND_HALF_UP
+
+    def _fee_amounts(self) -> dict[FeeWhen, int]:
         """Fees by when they fall due; shares are of the principal."""
         amounts = dict.fromkeys(FeeWhen, 0)
         for fee in self.terms.fees:
@@ -148,242 +260,25 @@ class _Planner:
             amounts[fee.when] += share if fee.amount is None else int(fee.amount * self.unit)
         return amounts
 
-    def at_rate(self, amount: int, rate: int) -> int:
-        return divide(amount * rate, RATE_SCALE, half_even=self.terms.half_even)
-
-    def schedule(self) -> Schedule:
-        terms = self.terms
-        later = sum(amount for _day, amount in self.tranches)
-        balance = self.owed - later
-        level = self.level_installment()
-        rows = []
-        if self.down_payment:
-            rows.append(self._row(0, terms.disbursed_on, 0, self.down_payment, 0, 0, 0, balance))
-        waiting_interest = 0
-        planned = self.planned_principal()
-        for period in self.periods:
-            drawn, drawn_interest = self.drawn_in(period)
-            base = self.owed if terms.interest_method is InterestMethod.FLAT else balance
-            accrued = self.at_rate(base, period.rate) + drawn_interest
-            insured = balance + (accrued if self.insures_interest else 0)
-            insurance = self.at_rate(insured, period.insurance_rate)
-            balance += drawn
-            principal = self.principal_of(period, balance, accrued, insurance, level, planned)
-            balance -= principal
-            waiting_interest += accrued
-            interest = 0
-            if period.n > terms.grace_on_interest or period is self.periods[-1]:
-                interest, waiting_interest = waiting_interest, 0
-            rows.append(
-                self._row(
-                    period.n,
-                    period.due_on,
-                    period.days,
-                    principal,
-                    interest,
-                    insurance,
-                    self.fee_per_installment,
-                    balance,
-                )
-            )
-        return self._finished(rows, level)
-
-    @property
-    def insures_interest(self) -> bool:
-        insurance = self.terms.insurance
-        return insurance is not None and insurance.base is InsuranceBase.BALANCE_PLUS_INTEREST
-
-    def drawn_in(self, period: Period) -> tuple[int, int]:
-        """Tranches handed over during the period and their interest up to its due date."""
-        drawn = interest = 0
-        for day, amount in self.tranches:
-            if period.starts_on <= day < period.due_on:
-                drawn += amount
-                interest += self.at_rate(amount, rate_between(self.terms, day, period.due_on, period.n))
-        return drawn, interest
-
-    def principal_of(
-        self, period: Period, balance: int, accrued: int, insurance: int, level: int, planned: Sequence[int]
-    ) -> int:
-        """Principal of one installment: never negative, never above the balance, all of it at the end."""
-        terms = self.terms
-        if period is self.periods[-1]:
-            return balance
-        if period.n <= terms.grace_on_principal or terms.amortization is Amortization.BULLET:
-            return 0
-        if terms.amortization is Amortization.EQUAL_INSTALLMENTS and (
-            terms.interest_method is InterestMethod.DECLINING_BALANCE
-        ):
-            in_level = terms.insurance is not None and terms.insurance.in_installment
-            principal = level - accrued - (insurance if in_level else 0)
-        else:
-            principal = planned[period.n - 1]
-        return max(0, min(principal, balance))
-
-    def planned_principal(self) -> list[int]:
-        """Principal of each installment where it is fixed beforehand: equal parts, or a plan."""
-        terms = self.terms
-        if terms.amortization is Amortization.IRREGULAR:
-            return [
-                int(payment.amount * self.unit)
-                if payment.amount is not None
-                else self.share(self.owed, payment.share or Decimal(0))
-                for payment in terms.plan
-            ]
-        paying = terms.installments - terms.grace_on_principal
-        part = divide(self.owed, paying, half_even=terms.half_even)
-        if terms.interest_method is InterestMethod.FLAT and terms.rounding_multiple:
-            return [
-                self.to_multiple(part + self.at_rate(self.owed, period.rate)) - self.at_rate(self.owed, period.rate)
-                for period in self.periods
-            ]
-        return [self.to_multiple(part)] * terms.installments
-
-    def level_installment(self) -> int:
-        """The installment that pays the loan off at its own due dates: owed = sum of level / growth.
-
-        Includes the insurance unless it comes on top. Zero for other amortizations.
-        """
-        terms = self.terms
-        if terms.amortization is not Amortization.EQUAL_INSTALLMENTS or terms.interest_method is InterestMethod.FLAT:
-            return 0
-        paying = self.periods[terms.grace_on_principal :]
-        in_level = terms.insurance is not None and terms.insurance.in_installment
-        with localcontext(prec=_PRECISION):
-            owed = Decimal(self.owed - sum(amount for _day, amount in self.tranches))
-            growth = Decimal(1)
-            installments_worth = Decimal(0)
-            for period in paying:
-                charge = Decimal(period.insurance_rate if in_level else 0)
-                if self.insures_interest:
-                    charge += charge * period.rate / RATE_SCALE
-                growth *= 1 + (period.rate + charge) / RATE_SCALE
-                installments_worth += 1 / growth
-                for day, amount in self.tranches:
-                    if period.starts_on <= day < period.due_on:
-                        rate = rate_between(terms, day, period.due_on, period.n)
-                        owed += amount * (1 + Decimal(rate) / RATE_SCALE) / growth
-            owed += sum(amount for day, amount in self.tranches if day < paying[0].starts_on)
-            rounding = ROUND_HALF_EVEN if terms.half_even else ROUND_HALF_UP
-            level = int((owed / installments_worth).quantize(Decimal(1), rounding=rounding))
-        return self.to_multiple(level)
-
-    def to_multiple(self, amount: int) -> int:
+    def _to_multiple(self, amount: int) -> int:
         """The nearest multiple the terms ask for, never zero."""
         if self.terms.rounding_multiple is None:
             return amount
         multiple = int(self.terms.rounding_multiple * self.unit)
         return max(multiple, divide(amount, multiple, half_even=self.terms.half_even) * multiple)
 
-    def _row(
-        self,
-        n: int,
-        due_on: date,
-        days: int,
-        principal: int,
-        interest: int,
-        insurance: int,
-        fees: int,
-        outstanding: int,
-    ) -> Row:
-        total = principal + interest + insurance + fees
+    def _row(self, line: Line) -> Row:
         money = self.money
         return Row(
-            n,
-            due_on,
-            days,
-            money(principal),
-            money(interest),
-            money(insurance),
-            money(fees),
-            money(0),
-            money(total),
-            money(outstanding),
+            line.n,
+            line.due_on,
+            line.days,
+            money(line.principal),
+            money(line.interest),
+            money(line.insurance),
+            money(line.fees),
+            money(line.moratory),
+            money(line.total),
+            money(line.outstanding),
+            line.kind,
         )
-
-    def money(self, minor: int) -> Decimal:
-        return Decimal(minor).scaleb(-self.terms.decimals)
-
-    def _finished(self, rows: Sequence[Row], level: int) -> Schedule:
-        zero = self.money(0)
-        received = self.money(self.principal - self.fees[FeeWhen.UPFRONT_DEDUCTED])
-        totals = Totals(
-            principal=sum((row.principal for row in rows), zero),
-            interest=sum((row.interest for row in rows), zero),
-            insurance=sum((row.insurance for row in rows), zero),
-            fees=sum((row.fees for row in rows), zero),
-            moratory=zero,
-            total=sum((row.total for row in rows), zero),
-            upfront_fees=self.money(self.fees[FeeWhen.UPFRONT_ADDED] + self.fees[FeeWhen.UPFRONT_DEDUCTED]),
-            received=received,
-        )
-        installment = self.money(level + self.fee_per_installment) if level else max(row.total for row in rows if row.n)
-        return Schedule(self.terms, tuple(rows), totals, installment)
-
-
-def periods_of(terms: LoanTerms) -> list[Period]:
-    """Every repayment period with its days and fixed rates."""
-    periods = []
-    start = terms.disbursed_on
-    by_months = terms.repay_unit is RepayUnit.MONTHS and terms.amortization is not Amortization.IRREGULAR
-    for n, due in enumerate(due_dates(terms), start=1):
-        due = max(due, start)  # two dates moved onto one working day leave an empty period between them
-        months = terms.repay_every if by_months and (n > 1 or starts_regular(terms)) else None
-        days = counted_days(start, due, terms, months=months)
-        years = counted_years(start, due, terms, months=months)
-        rate = Decimal(0) if n <= terms.interest_free else _rate(terms, years)
-        insured_months = Decimal(days) / 30 if months is None else Decimal(months)
-        periods.append(Period(n, start, due, days, scaled(rate), _insurance_rate(terms, insured_months)))
-        start = due
-    return periods
-
-
-def rate_between(terms: LoanTerms, start: date, end: date, n: int) -> int:
-    """Scaled rate for part of period `n`."""
-    if n <= terms.interest_free:
-        return 0
-    return scaled(_rate(terms, counted_years(start, end, terms, months=None)))
-
-
-def _rate(terms: LoanTerms, years: Decimal) -> Decimal:
-    if terms.rate_type is RateType.EFFECTIVE:
-        return effective_rate(terms.annual_rate, years)
-    return nominal_rate(terms.annual_rate, years)
-
-
-def _insurance_rate(terms: LoanTerms, months: Decimal) -> int:
-    return scaled(fix_rate(terms.insurance.monthly_rate * months)) if terms.insurance else 0
-
-
-def _rate_is_stated(terms: LoanTerms) -> bool:
-    """Whether the schedule charges exactly the agreed effective rate on a 360-day year."""
-    return (
-        terms.rate_type is RateType.EFFECTIVE
-        and terms.interest_method is InterestMethod.DECLINING_BALANCE
-        and terms.days_in_year == DAYS_IN_YEAR
-        and not terms.interest_free
-        and not terms.grace_on_interest
-        and (
-            terms.interest_period is InterestPeriod.DAILY
-            or (terms.repay_unit is RepayUnit.MONTHS and terms.days_in_month == 30)
-        )
-    )
-
-
-def _yearly_rate(schedule: Schedule, payments: Sequence[Decimal], received: Decimal) -> Decimal:
-    """Rate at which the payments are worth what was received, on the days the rows count."""
-    terms = schedule.terms
-    first = terms.tranches[0].amount if terms.tranches else terms.principal
-    flows = [(0, float(terms.principal - received - first))]
-    flows += [
-        (counted_days(terms.disbursed_on, part.on, terms, months=None), -float(part.amount))
-        for part in terms.tranches[1:]
-    ]
-    day = 0
-    for row, payment in zip(schedule.rows, payments, strict=True):
-        day += row.days
-        flows.append((day, float(payment)))
-    try:
-        return internal_rate(flows, guess=float(terms.annual_rate))
-    except NoRate as error:
-        raise InvalidTerms("annual_rate_pct", _("Ninguna tasa anual corresponde a estos pagos")) from error

@@ -6,7 +6,8 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Final
 
-from django.utils.translation import gettext as _
+from django.utils.translation import gettext
+from django.utils.translation import gettext_noop as _  # translated only when a term is refused
 
 MAX_INSTALLMENTS: Final = 1200
 MAX_ANNUAL_RATE: Final = Decimal(100)  # 10,000 %
@@ -162,7 +163,8 @@ def check_terms(terms: LoanTerms) -> None:
     _require(
         1 <= terms.installments <= MAX_INSTALLMENTS,
         "installments",
-        _("El número de cuotas va de 1 a %(most)s") % {"most": MAX_INSTALLMENTS},
+        _("El número de cuotas va de 1 a %(most)s"),
+        most=MAX_INSTALLMENTS,
     )
     _require(1 <= terms.repay_every <= 366, "repay_every", _("Cada cuántos periodos se paga: de 1 a 366"))
     _require(
@@ -349,6 +351,6 @@ def _is_money(amount: Decimal, decimals: int) -> bool:
     return isinstance(exponent, int) and (exponent >= -decimals or amount == round(amount, decimals))
 
 
-def _require(condition: bool, field_name: str, message: str) -> None:
+def _require(condition: bool, field_name: str, message: str, **params: object) -> None:
     if not condition:
-        raise InvalidTerms(field_name, message)
+        raise InvalidTerms(field_name, gettext(message) % params)
