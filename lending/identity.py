@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any, Final
 
-import phonenumbers
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 from django.utils.translation import gettext as _
 from stdnum.exceptions import InvalidChecksum
 from stdnum.exceptions import ValidationError as BadNumber
 from stdnum.pe import cui, ruc
+
+from accounts.phones import NOT_A_MOBILE, normalise_mobile
 
 ADULT_YEARS: Final = 18
 OLDEST_YEARS: Final = 110
@@ -167,17 +168,10 @@ def age_on(birth_on: date, on: date) -> int:
 def clean_phone(value: Any) -> str:
     """A Peruvian mobile as +51 and nine digits; empty where there is none."""
     typed = clean_line(value, _LONGEST_TYPED)
-    if not typed:
-        return ""
-    message = _("Escribe un celular de 9 números, por ejemplo 987 654 321")
-    try:
-        number = phonenumbers.parse(typed, "PE")
-    except phonenumbers.NumberParseException as error:
-        raise BadIdentity(message) from error
-    national = str(number.national_number)
-    if number.country_code != 51 or len(national) != 9 or national[0] != "9":
-        raise BadIdentity(message)
-    return f"+51{national}"
+    phone = normalise_mobile(typed) if typed else ""
+    if phone is None:
+        raise BadIdentity(str(NOT_A_MOBILE))
+    return phone
 
 
 def clean_email(value: Any) -> str:

@@ -1,0 +1,376 @@
+"""Fills an empty product with example data, through the services people use. Safe to interrupt and to repeat."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import date
+from decimal import Decimal
+from typing import Any, Final
+
+from allauth.account.models import EmailAddress
+from django.contrib.auth.hashers import make_password
+from django.core.files.uploadedfile import SimpleUploadedFile
+
+from accounts import audit
+from accounts.actors import Actor
+from accounts.audit import checkpoints, sealer
+from accounts.clock import today
+from accounts.crypto import lookup_hash
+from accounts.models import Institution, Membership, RegulatorMandate, User
+from accounts.platform import platform_scope
+from accounts.tenancy.scope import institution_scope
+from lending.demo.cases import CASES, Case
+from lending.demo.papers import photographed
+from lending.demo.people import INSTITUTIONS, OPERATOR, PASSWORD, REGULATOR, STAFF, Person
+from lending.demo.products import DEFAULTS, POLICIES, PRODUCTS
+from lending.models import Applicant, Application, Decision, Document, LendingPolicy, Offer, Parameter, Product
+from lending.parameters import MORATORY_SHARE, end_of_period
+from lending.selectors.products import usury_cap
+from lending.services import applications, decisions, documents, products
+from lending.services.assessments import assess_waiting
+from scoring.models import ScoringModel, Segment
+from scoring.services import promote_model, train_segment_model
+
+CONSENTS: Final = {"evaluation": True, "automated": True, "bureau": True, "contact": True, "marketing": False}
+DEMO_CAP: Final = Decimal("1.1350")
+Say = Callable[[str], None]
+Status = Application.Status
+
+
+@dataclass(frozen=True, slots=True)
+class SignIn:
+    """A line of the table the demo prints."""
+
+    institution: str
+    role: str
+    name: str
+    email: str
+
+
+@dataclass
+class Seeder:
+    """Makes what is missing; `say` tells of each part as it is done."""
+
+    say: Say
+    password: str = field(default_factory=lambda: make_password(PASSWORD))  # one hash for all: hashing is slow
+
+    def run(self) -> list[SignIn]:
+        """Everything, in order; returns who can sign in."""
+        self.legal_values()
+        operator = self.platform()
+        institutions = {row["slug"]: self.institution(row) for row in INSTITUTIONS}
+        self.regulator(institutions)
+        self.models(operator)
+        for slug, institution in institutions.items():
+            self.products(slug, institution)
+            self.cases(slug, institution)
+        self.seal()
+        return self.sign_ins()
+
+    # -- law and platform
+
+    def legal_values(self) -> None:
+        """Where the law's value for today is not published yet, an invented one that says so."""
+        if usury_cap(today()):
+            return
+        start = _half_year(today())
+        norm = "Valor de ejemplo para la demostración: el BCRP no ha publicado el de este periodo"
+        for code, value in (("usury_cap_tea", DEMO_CAP), ("moratory_cap_tea", DEMO_CAP * MORATORY_SHARE)):
+            Parameter.objects.create(
+                code=code,
+                value=value,
+                norm=norm,
+                valid_from=start,
+                valid_to=end_of_period(start),
+                is_demo=True,
+            )
+        self.say(f"usury cap of {DEMO_CAP:.2%} for the demo (the real one is not published yet)")
+
+    def platform(self) -> Actor:
+        user, _made = self._account(OPERATOR)
+        if not user.is_operator:
+            user.is_operator = True
+            user.save(update_fields=["is_operator"])
+        return Actor.for_user(user, channel="command", reason="demo")
+
+    def regulator(self, institutions: dict[str, Institution]) -> None:
+        user, _made = self._account(REGULATOR)
+        for institution in institutions.values():
+            mandate, made = RegulatorMandate.objects.get_or_create(
+                regulator=user,
+                institution=institution,
+                defaults={"norm": "Oficio de ejemplo 001-2026", "valid_from": date(2026, 1, 1)},
+            )
+            if made:
+                with platform_scope():
+                    audit.record(
+                        Actor.system("demo"), "accounts.mandate.given", mandate, regulator=user.pk,
+                        institution=institution.pk,
+                    )  # fmt: skip
+
+    def institution(self, row: dict[str, Any]) -> Institution:
+        institution, made = Institution.objects.get_or_create(slug=row["slug"], defaults=row)
+        if made:
+            with platform_scope():
+                audit.record(Actor.system("demo"), "accounts.institution.created", institution, slug=row["slug"])
+            self.say(f"{institution.name}: {len(STAFF[row['slug']])} people")
+        for person in STAFF[row["slug"]]:
+            self._staff(institution, person)
+        return institution
+
+    # -- models
+
+    def models(self, operator: Actor) -> None:
+        """A champion for every segment: trained by the system, put in force by a person."""
+        for segment in Segment.values:
+            shared = ScoringModel.objects.filter(institution=None, segment=segment)
+            if shared.filter(status=ScoringModel.Status.CHAMPION).exists():
+                continue
+            model = train_segment_model(segment=segment, actor=Actor.system("demo"))
+            promote_model(model_id=model.pk, actor=operator, reason="Primer modelo, entrenado con datos sintéticos")
+            self.say(f"model {model.name} for {segment}: AUC {model.metrics['auc']:.3f}")
+
+    # -- products
+
+    def products(self, slug: str, institution: Institution) -> None:
+        with institution_scope(institution.pk):
+            manager = self._member("manager")
+            if not LendingPolicy.objects.exists():
+                products.save_policy(actor=manager, **POLICIES[slug])
+            made = 0
+            for name, segment, terms in PRODUCTS[slug]:
+                if Product.objects.filter(name=name).exists():
+                    continue
+                product = products.create_product(actor=manager, name=name, segment=segment)
+                version = products.save_product_terms(product_id=product.pk, actor=manager, **{**DEFAULTS, **terms})
+                products.publish_product(version_id=version.pk, actor=manager)
+                made += 1
+        if made:
+            self.say(f"{institution.name}: {made} products")
+
+    # -- cases
+
+    def cases(self, slug: str, institution: Institution) -> None:
+        """Each case in one transaction, so that an interrupted run leaves whole ones."""
+        made = 0
+        for case in CASES:
+            if case.institution == slug:
+                with institution_scope(institution.pk):
+                    made += self._case(institution, case)
+        if made:
+            self.say(f"{institution.name}: {made} applications")
+
+    def _case(self, institution: Institution, case: Case) -> bool:
+        if self._known(institution, case):
+            return False
+        officer = self._member("officer")
+        actor = officer if case.at_counter else self._applicant(institution, case)
+        application = applications.start_application(
+            actor=actor,
+            segment=case.segment,
+            amount=case.amount,
+            term_months=case.months,
+            at_counter=case.at_counter,
+        )
+        if case.end == "draft":
+            self._half_filled(application, actor, case)
+            return True
+        for kind in case.papers:
+            upload = SimpleUploadedFile(f"{kind}.jpg", photographed(kind, case.name))
+            documents.add_document(application_id=application.pk, actor=actor, kind=kind, upload=upload)
+        applications.submit_application(
+            application_id=application.pk, actor=actor, declared=_declared(case), consents={**CONSENTS, **case.consents}
+        )
+        assess_waiting(institution_id=institution.pk)
+        application.refresh_from_db()
+        ENDS[case.end](self, case, application, actor)
+        return True
+
+    def _known(self, institution: Institution, case: Case) -> bool:
+        if case.end == "draft":
+            return Application.objects.filter(owner__email=case.email).exists()
+        digest = lookup_hash(institution.uuid, "document:dni", case.dni)
+        return Applicant.objects.filter(document_hash=digest).exists()
+
+    def _half_filled(self, application: Application, actor: Actor, case: Case) -> None:
+        answers = {
+            "full_name": case.name,
+            "document_type": "dni",
+            "document_number": case.dni,
+            "phone": case.phone,
+            "region": case.region,
+            "district": case.district,
+            "birth_on_0": str(case.born.day),
+            "birth_on_1": str(case.born.month),
+            "birth_on_2": str(case.born.year),
+        }
+        applications.save_step(
+            application_id=application.pk, actor=actor, step="identity", answers=answers, complete=True
+        )
+
+    # -- ways a case goes on
+
+    def _answered(self, case: Case, application: Application, actor: Actor) -> None:
+        """As the program left it."""
+
+    def _chosen(self, case: Case, application: Application, actor: Actor) -> None:
+        offer = Offer.objects.filter(application=application, status=Offer.Status.OPEN).order_by("rank").first()
+        if offer:
+            decisions.choose_offer(offer_id=offer.pk, actor=actor)
+
+    def _visited(self, case: Case, application: Application, actor: Actor) -> None:
+        """An officer checked the papers but the photo of the stall, and what the family spends."""
+        officer = self._member("officer")
+        for document in Document.objects.filter(application=application).exclude(kind="premises"):
+            documents.review_document(document_id=document.pk, actor=officer, status="verified", note="")
+        if application.status == Status.REFERRED:
+            decisions.verify_facts(application_id=application.pk, actor=officer, facts=case.verified)
+
+    def _proposed(self, case: Case, application: Application, actor: Actor, **word: Any) -> Decision | None:
+        if application.status != Status.REFERRED:
+            return None
+        officer, approver = self._member("officer"), self._member("approver")
+        says: dict[str, Any] = {
+            "outcome": "approve",
+            "rationale": "Visita conforme: el ingreso declarado coincide con lo que se vio y con sus papeles.",
+            "second_signer_id": approver.user_id,
+        }
+        return decisions.propose_decision(application_id=application.pk, actor=officer, **{**says, **word})
+
+    def _proposed_otherwise(self, case: Case, application: Application, actor: Actor) -> None:
+        self._proposed(
+            case,
+            application,
+            actor,
+            amount=case.amount * 4 // 5,
+            rationale="La campaña alcanza con menos: el resto del riego ya está hecho.",
+        )
+
+    def _approved(self, case: Case, application: Application, actor: Actor) -> None:
+        self._decided(self._proposed(case, application, actor), "De acuerdo con la visita y con la cuota.")
+
+    def _declined(self, case: Case, application: Application, actor: Actor) -> None:
+        proposal = self._proposed(
+            case,
+            application,
+            actor,
+            outcome="decline",
+            reason_codes=["income_not_confirmed"],
+            rationale="No se encontró el negocio en dos visitas y no hay cuaderno ni boletas.",
+        )
+        self._decided(proposal, "Conforme: sin ingresos confirmados no se puede fijar una cuota.")
+
+    def _returned(self, case: Case, application: Application, actor: Actor) -> None:
+        proposal = self._proposed(case, application, actor)
+        self._decided(proposal, "Falta la tarjeta de propiedad y una segunda visita.", agree=False)
+
+    def _decided(self, proposal: Decision | None, rationale: str, *, agree: bool = True) -> None:
+        if proposal:
+            decisions.decide_application(
+                proposal_id=proposal.pk, actor=self._member("approver"), agree=agree, rationale=rationale
+            )
+
+    def _review(self, case: Case, application: Application, actor: Actor) -> None:
+        decisions.request_review(
+            application_id=application.pk,
+            actor=actor,
+            message="El atraso fue por una operación de mi hijo; desde entonces pago a tiempo.",
+        )
+
+    def _withdrawn(self, case: Case, application: Application, actor: Actor) -> None:
+        applications.withdraw_application(application_id=application.pk, actor=actor)
+
+    # -- people
+
+    def _account(self, person: Person) -> tuple[User, bool]:
+        user, made = User.objects.get_or_create(
+            email=person.email,
+            defaults={"full_name": person.name, "password": self.password, "phone": person.phone or None},
+        )
+        if made:
+            EmailAddress.objects.create(user=user, email=person.email, verified=True, primary=True)
+        return user, made
+
+    def _staff(self, institution: Institution, person: Person) -> None:
+        user, _made = self._account(person)
+        with institution_scope(institution.pk):
+            membership, made = Membership.objects.get_or_create(
+                user=user,
+                defaults={
+                    "institution": institution,
+                    "roles": list(person.roles),
+                    "job_title": person.job,
+                    "branch": person.branch,
+                },
+            )
+            if made:
+                audit.record(
+                    Actor.system("demo", institution_id=institution.pk), "accounts.membership.created", membership,
+                    user=user.pk, roles=sorted(person.roles),
+                )  # fmt: skip
+
+    def _applicant(self, institution: Institution, case: Case) -> Actor:
+        user, _made = self._account(Person(case.email, case.name))
+        membership, _made = Membership.objects.get_or_create(
+            user=user, defaults={"institution": institution, "roles": ["applicant"]}
+        )
+        return Actor.for_membership(membership)
+
+    def _member(self, role: str) -> Actor:
+        """The first member of the institution in scope with this role."""
+        found = Membership.objects.filter(roles__contains=[role], is_active=True).select_related("user")
+        return Actor.for_membership(found.order_by("pk")[0])
+
+    # -- evidence and sign-ins
+
+    def seal(self) -> None:
+        count = sealer.seal_all()
+        if count:
+            self.say(f"{count} audit entries sealed")
+        checkpoints.make_if_due()
+
+    def sign_ins(self) -> list[SignIn]:
+        """One line for every account worth trying."""
+        lines = [SignIn("Ayni", "operator", OPERATOR.name, OPERATOR.email)]
+        lines.append(SignIn("Ayni", "regulator", REGULATOR.name, REGULATOR.email))
+        for row in INSTITUTIONS:
+            for person in STAFF[row["slug"]]:
+                lines.append(SignIn(row["name"], ", ".join(person.roles), person.name, person.email))
+            first = next(case for case in CASES if case.institution == row["slug"] and not case.at_counter)
+            lines.append(SignIn(row["name"], "applicant", first.name, first.email))
+        return lines
+
+
+ENDS: Final[dict[str, Callable[[Seeder, Case, Application, Actor], Any]]] = {
+    "answered": Seeder._answered,
+    "chosen": Seeder._chosen,
+    "visited": Seeder._visited,
+    "proposed": Seeder._proposed,
+    "proposed_otherwise": Seeder._proposed_otherwise,
+    "approved": Seeder._approved,
+    "declined": Seeder._declined,
+    "returned": Seeder._returned,
+    "review": Seeder._review,
+    "withdrawn": Seeder._withdrawn,
+}
+
+
+def _declared(case: Case) -> applications.DeclaredApplication:
+    return applications.DeclaredApplication(
+        full_name=case.name,
+        document_number=case.dni,
+        birth_on=case.born,
+        phone=case.phone,
+        region=case.region,
+        district=case.district,
+        amount=case.amount,
+        term_months=case.months,
+        purpose=case.purpose,
+        facts=case.declared,
+    )
+
+
+def _half_year(day: date) -> date:
+    """1 May or 1 November, whichever began the legal period of `day`."""
+    if 5 <= day.month < 11:
+        return date(day.year, 5, 1)
+    return date(day.year if day.month >= 11 else day.year - 1, 11, 1)

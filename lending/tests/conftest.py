@@ -1,0 +1,86 @@
+"""Fixtures of the lending floor: a scoring model in force, a legal cap, products, an officer's cases."""
+
+from collections.abc import Callable
+from decimal import Decimal
+from functools import cache
+from typing import Any
+
+import pytest
+
+from accounts.models import Institution
+from lending.models import Application, ProductVersion
+from lending.services.assessments import assess_waiting
+from lending.tests import factories
+from scoring import registry
+from scoring.model_files import dump_model
+from scoring.models import Dataset, ScoringModel
+from scoring.tests.samples import live_model, small_training
+
+
+@cache
+def _model_file(segment: str) -> bytes:
+    return dump_model(live_model(segment), small_training(segment)[0].booster)
+
+
+def put_in_force(segment: str) -> ScoringModel:
+    """A small but real model as the shared champion of its segment."""
+    file, sha256 = registry.store_file(_model_file(segment))
+    dataset = Dataset.objects.create(
+        name=f"prueba-{segment}", segment=segment, sha256="0" * 64, rows=1, target="default", target_rate=Decimal("0.1")
+    )
+    return ScoringModel.objects.create(
+        segment=segment,
+        name=f"T-{segment}",
+        algorithm="additive",
+        dataset=dataset,
+        status=ScoringModel.Status.CHAMPION,
+        file=file,
+        sha256=sha256,
+    )
+
+
+@pytest.fixture
+def champions(database: None) -> dict[str, ScoringModel]:
+    """A model in force for every segment."""
+    return {segment: put_in_force(segment) for segment in ("household", "enterprise", "farm")}
+
+
+@pytest.fixture
+def cap(database: None) -> Any:
+    """The legal rate cap of today, high enough for every product of the tests."""
+    return factories.set_usury_cap()
+
+
+@pytest.fixture
+def products(institution: Institution, cap: Any) -> dict[str, ProductVersion]:
+    """A published product for each segment."""
+    return {
+        segment: factories.ProductVersionFactory(institution=institution, segment=segment)
+        for segment in ("household", "enterprise", "farm")
+    }
+
+
+@pytest.fixture
+def ready(champions: Any, products: Any) -> None:
+    """An institution that can assess: models, a cap and products."""
+
+
+@pytest.fixture
+def assessed(institution: Institution, ready: None) -> Callable[..., Application]:
+    """`assessed("household", amount=…)`: a new person's application, sent and assessed."""
+
+    def make(segment: str = "household", **changes: Any) -> Application:
+        application = factories.submitted(institution, segment, **changes)
+        assess_waiting(institution_id=institution.pk)
+        application.refresh_from_db()
+        return application
+
+    return make
+
+
+@pytest.fixture
+def referred(institution: Institution, assessed: Callable[..., Application]) -> Application:
+    """An application in the hands of an officer: above what may be approved without a visit."""
+    application = assessed("household", amount=Decimal(6000), term_months=18)
+    assert application.status == Application.Status.REFERRED
+    return application
