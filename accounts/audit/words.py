@@ -1,0 +1,142 @@
+"""Audit entries in words for people. A test holds this table against every event that the code records."""
+
+from typing import Any, Final
+
+from django.apps import apps
+from django.utils.translation import gettext_lazy as _
+
+EVENTS: Final[dict[str, Any]] = {
+    # people and institutions
+    "accounts.institution.created": _("Entidad creada"),
+    "accounts.institution.changed": _("Datos de la entidad cambiados"),
+    "accounts.institution.look_changed": _("Aspecto de la entidad cambiado"),
+    "accounts.mandate.given": _("Mandato de supervisión otorgado"),
+    "accounts.mandate.ended": _("Mandato de supervisión terminado"),
+    "accounts.membership.created": _("Persona incorporada a la entidad"),
+    "accounts.applicant.joined": _("Solicitante registrado en la entidad"),
+    "accounts.staff.added": _("Personal incorporado"),
+    "accounts.staff.changed": _("Roles del personal cambiados"),
+    "accounts.staff.deactivated": _("Acceso del personal suspendido"),
+    "accounts.staff.reactivated": _("Acceso del personal restablecido"),
+    "accounts.person.registered": _("Cuenta creada por la plataforma"),
+    "accounts.person.signed_up": _("Cuenta creada"),
+    "accounts.person.signed_in": _("Ingreso a la cuenta"),
+    "accounts.person.password_changed": _("Contraseña cambiada"),
+    "accounts.person.email_changed": _("Correo cambiado"),
+    "accounts.person.closed": _("Cuenta cerrada"),
+    "accounts.person.reopened": _("Cuenta reabierta"),
+    "accounts.second_step.set_up": _("Segundo paso activado"),
+    "accounts.second_step.removed": _("Segundo paso desactivado"),
+    "accounts.second_step.reset": _("Segundo paso reiniciado"),
+    "accounts.second_step.failed": _("Segundo paso fallido"),
+    "accounts.api_client.created": _("Cliente de API creado"),
+    "accounts.api_client.secret_rotated": _("Clave de un cliente de API cambiada"),
+    "accounts.api_client.deactivated": _("Cliente de API desactivado"),
+    "accounts.subject_key.destroyed": _("Clave de seudónimo destruida"),
+    "accounts.audit.verified": _("Registro verificado"),
+    # models
+    "scoring.dataset.created": _("Conjunto de datos incorporado"),
+    "scoring.model.trained": _("Modelo entrenado"),
+    "scoring.model.promoted": _("Modelo puesto en uso"),
+    # products and policies
+    "lending.product.created": _("Producto creado"),
+    "lending.product.terms_saved": _("Condiciones del producto guardadas"),
+    "lending.product.published": _("Producto publicado"),
+    "lending.product.withdrawn": _("Producto retirado"),
+    "lending.policy.saved": _("Política de decisión guardada"),
+    # applications
+    "lending.applicant.registered": _("Solicitante identificado"),
+    "lending.applicant.updated": _("Datos del solicitante actualizados"),
+    "lending.applicant.unmasked": _("Documento de identidad mostrado completo"),
+    "lending.application.started": _("Solicitud empezada"),
+    "lending.application.saved": _("Avance de la solicitud guardado"),
+    "lending.application.submitted": _("Solicitud enviada"),
+    "lending.application.assessed": _("Solicitud evaluada"),
+    "lending.application.reassessed": _("Solicitud evaluada de nuevo"),
+    "lending.application.facts_verified": _("Datos de la solicitud verificados"),
+    "lending.application.review_requested": _("Revisión por una persona pedida"),
+    "lending.application.decided": _("Solicitud decidida"),
+    "lending.application.withdrawn": _("Solicitud retirada"),
+    "lending.application.expired": _("Solicitud vencida"),
+    "lending.decision.proposed": _("Decisión propuesta"),
+    "lending.offer.chosen": _("Oferta elegida"),
+    "lending.offer.expired": _("Oferta vencida"),
+    "lending.document.added": _("Documento agregado"),
+    "lending.document.opened": _("Documento abierto"),
+    "lending.document.reviewed": _("Documento revisado"),
+    "lending.document.removed": _("Documento retirado"),
+}
+AREAS: Final[dict[str, Any]] = {
+    "lending.application": _("Solicitudes"),
+    "lending.decision": _("Propuestas de decisión"),
+    "lending.offer": _("Ofertas"),
+    "lending.document": _("Documentos"),
+    "lending.applicant": _("Solicitantes"),
+    "lending.product": _("Productos"),
+    "lending.policy": _("Políticas"),
+    "scoring": _("Modelos y datos"),
+    "accounts.staff": _("Personal"),
+    "accounts.person": _("Cuentas"),
+    "accounts.second_step": _("Segundo paso"),
+    "accounts.api_client": _("Clientes de API"),
+    "accounts.institution": _("Entidad"),
+    "accounts.audit": _("Registro"),
+}
+SUBJECTS: Final[dict[str, Any]] = {
+    "accounts.institution": _("Entidad"),
+    "accounts.user": _("Cuenta"),
+    "accounts.membership": _("Membresía"),
+    "accounts.regulatormandate": _("Mandato"),
+    "accounts.apiclient": _("Cliente de API"),
+    "scoring.dataset": _("Conjunto de datos"),
+    "scoring.scoringmodel": _("Modelo"),
+    "lending.product": _("Producto"),
+    "lending.productversion": _("Versión de producto"),
+    "lending.lendingpolicy": _("Política"),
+    "lending.applicant": _("Solicitante"),
+    "lending.application": _("Solicitud"),
+    "lending.assessment": _("Evaluación"),
+    "lending.decision": _("Decisión"),
+    "lending.offer": _("Oferta"),
+    "lending.document": _("Documento"),
+    "lending.reviewrequest": _("Pedido de revisión"),
+}
+REASONS: Final[dict[str, Any]] = {
+    "entry_missing": _("el evento fue borrado"),
+    "content_changed": _("el contenido del evento no es el que se selló"),
+    "link_broken": _("el enlace con el evento anterior está roto"),
+    "seal_missing": _("falta un evento en este lugar de la cadena"),
+    "out_of_order": _("dos sellos ocupan el mismo lugar de la cadena"),
+    "not_sealed": _("el evento fue agregado sin pasar por el sellado"),
+    "not_ours": _("el evento no lo escribió Ayni, o alguien lo reescribió"),
+    "cut_off": _("la cadena fue cortada aquí: un punto de control firmado muestra que seguía"),
+    "rewritten": _("la cadena fue reescrita hasta aquí: un punto de control firmado muestra otra huella"),
+    "checkpoint_unreadable": _("un punto de control no se puede leer"),
+    "checkpoint_foreign_key": _("un punto de control está firmado con una clave ajena"),
+    "checkpoint_signature": _("la firma de un punto de control no es válida"),
+    "checkpoint_root": _("un punto de control no concuerda con sus propias huellas"),
+    "checkpoint_chain": _("los puntos de control no se siguen unos a otros"),
+    "checkpoint_missing": _("la base de datos perdió un punto de control publicado"),
+    "checkpoint_differs": _("un punto de control publicado difiere del guardado"),
+    "guard_missing": _("la base de datos tiene desactivada una regla que protege el registro"),
+}
+
+
+def event_words(event: str) -> str:
+    """The event for a person; its code where a later version has forgotten the words."""
+    return str(EVENTS.get(event, event))
+
+
+def subject_words(subject_type: str) -> str:
+    """What kind of thing an entry is about."""
+    if subject_type in SUBJECTS:
+        return str(SUBJECTS[subject_type])
+    try:
+        return str(apps.get_model(subject_type)._meta.verbose_name).capitalize()
+    except (LookupError, ValueError):
+        return subject_type
+
+
+def reason_words(reason: str) -> str:
+    """Why a verification failed."""
+    return str(REASONS.get(reason, reason))
