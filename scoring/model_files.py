@@ -17,6 +17,7 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from django.utils.translation import gettext
 
 from scoring.calibration import BetaCalibration
@@ -80,6 +81,21 @@ def load_booster(content: bytes, sha256: str | None = None) -> xgboost.Booster:
 
     _, booster = _opened(content, sha256)
     return xgboost.Booster(model_file=bytearray(booster))
+
+
+def check_against_booster(content: bytes, rows: int = 500) -> None:
+    """Score made-up complete applicants with the tables and with XGBoost, which must say the same.
+
+    Raises ModelFileCorrupted when the tables are not the booster's.
+    """
+    import xgboost
+
+    model = load_model(content)
+    rng = np.random.default_rng(1)
+    X = np.column_stack([rng.uniform(feature.low, feature.high, rows) for feature in model.reader.features])
+    theirs = load_booster(content).predict(xgboost.DMatrix(X), output_margin=True)
+    if not np.allclose(model.tables.margins(X), theirs, atol=1e-4):
+        raise ModelFileCorrupted(gettext("Las tablas del modelo no son las de su origen; no se usará."))
 
 
 def file_sha256(content: bytes) -> str:

@@ -1,6 +1,8 @@
 """Where models are kept and which one answers: files in the private store, one champion per segment and owner."""
 
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import lru_cache
 
 from django.core.files.base import ContentFile
@@ -9,7 +11,7 @@ from django.db.models import F, Q
 from django.utils.translation import gettext as _
 
 from accounts.errors import Unavailable
-from scoring.model_files import ModelFileCorrupted, file_sha256, load_model
+from scoring.model_files import ModelFileCorrupted, check_against_booster, file_sha256, load_model
 from scoring.models import ScoringModel
 from scoring.serving import DictionaryChanged, LiveModel
 
@@ -33,8 +35,22 @@ def champion(segment: str, institution_id: int | None = None) -> ScoringModel:
 
 def live_model(model: ScoringModel) -> LiveModel:
     """The model ready to score, kept in this process by its hash. Raises Unavailable when its file cannot be used."""
-    try:
+    with _or_unavailable(model):
         return _loaded(model.file, model.sha256)
+
+
+def verify(model: ScoringModel) -> None:
+    """Read the file anew, and hold its tables against the booster they were read from. Raises Unavailable."""
+    with _or_unavailable(model):
+        content = read_file(model.file)
+        load_model(content, model.sha256)
+        check_against_booster(content)
+
+
+@contextmanager
+def _or_unavailable(model: ScoringModel) -> Iterator[None]:
+    try:
+        yield
     except (OSError, ModelFileCorrupted, DictionaryChanged) as error:
         logger.critical("model %s (%s) cannot be used: %s", model.name, model.sha256[:12], error)
         raise Unavailable(

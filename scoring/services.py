@@ -306,7 +306,7 @@ def _check_promotable(model: ScoringModel, actor: Actor) -> None:
         raise NotAllowed(_("Quien entrena un modelo no lo pone en uso: debe hacerlo otra persona."), code="four_eyes")
     if not model.metrics.get("auc_low", 0) > 0.5:
         raise InvalidState(_("Este modelo no distingue mejor que el azar."), code="no_better_than_chance")
-    registry.live_model(model)
+    registry.verify(model)
 
 
 def _visible_model(model_id: UUID, actor: Actor) -> ScoringModel:
