@@ -4,6 +4,9 @@ from typing import Any
 
 from django.conf import settings
 from django.http import HttpRequest
+from django.utils.functional import SimpleLazyObject
+
+from lending.views.desk.navigation import desk_items
 
 
 def site(request: HttpRequest) -> dict[str, Any]:
@@ -13,4 +16,7 @@ def site(request: HttpRequest) -> dict[str, Any]:
         "membership": getattr(request, "membership", None),
         "actor": getattr(request, "actor", None),
         "DEMO": settings.DEMO,
+        "DEMO_SECOND_STEP_CODE": settings.DEMO_SECOND_STEP_CODE if settings.DEMO else "",
+        # Worked out only by the pages that draw the desk's menu.
+        "desk_items": SimpleLazyObject(lambda: desk_items(request)) if hasattr(request, "actor") else [],
     }

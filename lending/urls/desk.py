@@ -1,0 +1,22 @@
+"""The staff's side: queue, cases, products, policy."""
+
+from django.urls import path
+
+from lending.views.desk import case, products, queue
+
+urlpatterns = [
+    path("desk/", queue.home, name="desk"),
+    path("desk/queue/", queue.queue_page, name="desk_queue"),
+    path("desk/applications/<uuid:application_id>/", case.show, name="desk_case"),
+    path("desk/applications/<uuid:application_id>/proposal/", case.propose, name="desk_propose"),
+    path("desk/applications/<uuid:application_id>/decision/", case.decide, name="desk_decide"),
+    path("desk/applications/<uuid:application_id>/facts/", case.verify, name="desk_verify"),
+    path("desk/applications/<uuid:application_id>/identity/", case.unmask, name="desk_unmask"),
+    path("desk/documents/<uuid:document_id>/", case.review_paper, name="desk_document"),
+    path("desk/products/", products.product_list, name="desk_products"),
+    path("desk/products/new/", products.new_product, name="desk_product_new"),
+    path("desk/products/<uuid:product_id>/", products.edit_product, name="desk_product"),
+    path("desk/products/<uuid:product_id>/withdraw/", products.withdraw, name="desk_product_withdraw"),
+    path("desk/products/versions/<uuid:version_id>/publish/", products.publish, name="desk_product_publish"),
+    path("desk/policy/", products.policy, name="desk_policy"),
+]

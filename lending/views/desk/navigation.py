@@ -1,0 +1,44 @@
+"""The desk's menu: what a person may open, and what waits there."""
+
+from typing import Any
+
+from django.urls import NoReverseMatch, reverse
+from django.utils.translation import gettext as _
+
+from accounts.http import Request
+from lending.selectors.queue import pending_count
+
+# (words, icon, address name, permission, part of the path that marks the current one)
+ITEMS = (
+    ("Bandeja", "inbox", "lending:desk_queue", "lending.view_applications", ("/desk/queue/", "/desk/applications/")),
+    ("Productos", "money", "lending:desk_products", "lending.view_products", ("/desk/products/",)),
+    ("Política", "chart", "lending:desk_policy", "lending.manage_policy", ("/desk/policy/",)),
+    ("Personal", "people", "staff", "accounts.manage_staff", ("/desk/staff/",)),
+    ("Entidad", "home", "settings", "accounts.manage_institution", ("/desk/settings/",)),
+    ("Auditoría", "shield", "audit", "accounts.view_audit", ("/desk/audit/",)),
+)
+
+
+def desk_items(request: Request) -> list[dict[str, Any]]:
+    """Items for components/_desk_nav.html; empty outside an institution."""
+    if request.institution is None:
+        return []
+    items = []
+    for words, icon, name, permission, paths in ITEMS:
+        if not request.actor.can(permission):
+            continue
+        try:
+            url = reverse(name, args=[request.institution.slug])
+        except NoReverseMatch:
+            continue
+        counted = name == "lending:desk_queue"
+        items.append(
+            {
+                "label": _(words),
+                "icon": icon,
+                "url": url,
+                "count": pending_count(request.actor) if counted else None,
+                "current": any(part in request.path for part in paths),
+            }
+        )
+    return items
