@@ -26,7 +26,11 @@ platform: list[URLPattern | URLResolver] = [
 ]
 urlpatterns: list[URLPattern | URLResolver] = [
     path("admin/", admin.site.urls),
-    path("accounts/", include("allauth.urls")),
+    path("accounts/", include("accounts.urls.people")),
+    path("<institution:slug>desk/", include("accounts.urls.institution")),
+    path("api/v1/", include("lending.api.docs")),
+    path("<institution:slug>api/v1/", include("lending.api.urls")),
+    path("<institution:slug>", include("lending.urls")),
     path("", include((platform, "portal"))),
 ]
 handler400 = "portal.errors_http.bad_request"

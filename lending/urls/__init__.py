@@ -1,0 +1,8 @@
+"""Addresses under `/i/<institution>/`: `path("<institution:slug>", include("lending.urls"))`."""
+
+from django.urls import URLPattern, URLResolver
+
+from lending.urls import desk, public
+
+app_name = "lending"
+urlpatterns: list[URLPattern | URLResolver] = [*public.urlpatterns, *desk.urlpatterns]

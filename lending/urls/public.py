@@ -1,0 +1,30 @@
+"""The applicant's side: front page, application, answers."""
+
+from django.urls import path
+
+from lending.views import apply, documents, my, public
+
+urlpatterns = [
+    path("", public.landing, name="landing"),
+    path("simulate/", public.simulator, name="simulator"),
+    path("rates/", public.tariff, name="tariff"),
+    path("complaints/", public.complaints, name="complaints"),
+    path("your-data/", public.data_use, name="data_use"),
+    path("your-score/", public.score_explained, name="score_explained"),
+    path("apply/", apply.start, name="apply"),
+    path("apply/counter/", apply.start_at_counter, name="apply_counter"),
+    path("apply/<uuid:application_id>/", apply.resume, name="apply_resume"),
+    path("apply/<uuid:application_id>/documents/", documents.documents, name="apply_documents"),
+    path("apply/<uuid:application_id>/review/", apply.review, name="apply_review"),
+    path("apply/<uuid:application_id>/<slug:step>/", apply.step, name="apply_step"),
+    path("documents/<uuid:document_id>/", documents.download, name="document"),
+    path("documents/<uuid:document_id>/remove/", documents.remove, name="document_remove"),
+    path("my/", my.home, name="my_home"),
+    path("my/<uuid:application_id>/", my.result, name="my_application"),
+    path("my/<uuid:application_id>/progress/", my.progress, name="my_progress"),
+    path("my/<uuid:application_id>/reasons/", my.reasons, name="my_reasons"),
+    path("my/<uuid:application_id>/review/", my.ask_review, name="my_review"),
+    path("my/<uuid:application_id>/withdraw/", my.withdraw, name="my_withdraw"),
+    path("my/<uuid:application_id>/offers/<uuid:offer_id>/", my.offer, name="my_offer"),
+    path("my/<uuid:application_id>/offers/<uuid:offer_id>/choose/", my.choose, name="my_choose"),
+]
