@@ -250,14 +250,18 @@ def _assessment(case: Case, policy: LendingPolicy) -> Assessment:
 
 
 def _offers(case: Case, assessment: Assessment, terms: Terms) -> list[Offer]:
+    """What may be chosen; approved without a person, only what the policy lets a program give."""
     if case.evaluation is None or assessment.recommendation == Outcome.DECLINE:
         return []
-    offers = []
+    automatic = assessment.recommendation == Outcome.APPROVE
+    offers: list[Offer] = []
     for answer in case.evaluation.matches:
         if not answer.eligible:
             continue
+        if automatic and (answer.amount > terms.policy.automatic_limit or answer.to_verify):
+            continue
         offer = offer_of(
-            answer.schedule, months=answer.term_months, rank=answer.rank, reasons=answer.reasons, terms=terms
+            answer.schedule, months=answer.term_months, rank=len(offers) + 1, reasons=answer.reasons, terms=terms
         )
         offer.application_id, offer.assessment = case.application.pk, assessment
         offer.product_version = terms.versions[answer.product_id]
@@ -285,5 +289,5 @@ def _facts_for_audit(case: Case) -> dict[str, object]:
         "pd": case.risk.pd if case.risk else None,
         "score_id": case.risk.score_id if case.risk else None,
         "facts_sha256": case.application.facts_sha256,
-        "offers": sum(answer.eligible for answer in case.evaluation.matches) if case.evaluation else 0,
+        "products_that_fit": sum(answer.eligible for answer in case.evaluation.matches) if case.evaluation else 0,
     }
