@@ -7,8 +7,8 @@ from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
 
-class NamedPerson(forms.Form):
-    """What every sign-up asks; the base that allauth's form is built on."""
+class NameForm(forms.Form):
+    """A person's name, in one box: names are not always a first and a last one."""
 
     full_name = forms.CharField(
         label=_("Tu nombre y apellidos"),
@@ -22,6 +22,10 @@ class NamedPerson(forms.Form):
         if not any(char.isalpha() for char in name):
             raise forms.ValidationError(_("Escribe tu nombre con letras."))
         return name
+
+
+class NamedPerson(NameForm):
+    """What every sign-up asks; the base that allauth's form is built on."""
 
     def signup(self, request: HttpRequest, user: Any) -> None:
         """Nothing to add: the adapter has saved the name."""

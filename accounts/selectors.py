@@ -1,7 +1,9 @@
 """Reads about people and institutions."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from uuid import UUID
 
+from allauth.mfa.models import Authenticator
 from django.db import transaction
 
 from accounts.clock import today
@@ -46,3 +48,24 @@ def staff_members() -> list[Membership]:
 def api_clients() -> list[ApiClient]:
     """The programs of the institution in scope, active ones first."""
     return list(ApiClient.objects.select_related("created_by").order_by("-is_active", "name"))
+
+
+def staff_member(membership_id: int) -> Membership | None:
+    """One of `staff_members`, or None."""
+    return (
+        Membership.objects.exclude(roles__contained_by=["applicant"])
+        .select_related("user")
+        .filter(pk=membership_id)
+        .first()
+    )
+
+
+def with_second_step(user_ids: Iterable[int]) -> set[int]:
+    """Those of these people who have an authenticator app set up."""
+    found = Authenticator.objects.filter(type=Authenticator.Type.TOTP, user_id__in=list(user_ids))
+    return set(found.values_list("user_id", flat=True))
+
+
+def api_client(client_id: UUID) -> ApiClient | None:
+    """One of `api_clients`, or None."""
+    return ApiClient.objects.filter(pk=client_id).first()

@@ -5,14 +5,12 @@ from typing import Any
 from allauth.account import forms as account_forms
 from allauth.mfa.base import forms as second_step_forms
 from allauth.mfa.totp import forms as totp_forms
-from django import forms
 from django.contrib.auth.password_validation import password_validators_help_texts
 from django.db import IntegrityError, transaction
 from django.http import HttpRequest
 from django.utils.functional import lazy
 from django.utils.translation import gettext_lazy as _
 
-from accounts.names import NamedPerson
 from accounts.phones import normalise_mobile
 
 CODE_MESSAGES = {"required": _("Escribe el código que te llegó.")}
@@ -176,13 +174,6 @@ class ResetPasswordForm(_Plain, account_forms.ResetPasswordKeyForm):
 
 class PasswordAgainForm(_Plain, account_forms.ReauthenticateForm):
     pass
-
-
-class NameForm(forms.Form):
-    """How a person wants to be called."""
-
-    full_name = NamedPerson.base_fields["full_name"]
-    clean_full_name = NamedPerson.clean_full_name
 
 
 # --- second step --------------------------------------------------------------------------------------------------

@@ -19,6 +19,7 @@ from django.utils.translation import gettext as _
 from accounts import branding, charts, formats
 from accounts.drawings import ICONS, MARKS
 from accounts.errors import InvalidInput
+from accounts.phones import show_mobile
 
 register = template.Library()
 
@@ -95,6 +96,18 @@ def wa(phone: str) -> str:
     """A Peruvian mobile as wa.me wants it: country code and digits."""
     digits = "".join(char for char in phone if char.isdigit())
     return f"51{digits}" if len(digits) == 9 else digits
+
+
+@register.filter
+def mobile(phone: str) -> str:
+    """`987 654 321` from +51987654321."""
+    return show_mobile(str(phone or ""))
+
+
+@register.filter
+def in_fours(text: str) -> str:
+    """`ABCD EFGH`, easier to copy by hand."""
+    return " ".join(text[start : start + 4] for start in range(0, len(text), 4))
 
 
 @register.filter

@@ -1,0 +1,1 @@
+"""Addresses of this floor: `people` under /accounts/, `institution` under /i/<institution>/desk/."""
