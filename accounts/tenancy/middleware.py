@@ -18,7 +18,8 @@ class InstitutionMiddleware:
 
     The outer transaction here and ATOMIC_REQUESTS around the view are both needed: the first lets lists
     render and streams start inside the scope, the second undoes a failed view that Django turned into a
-    response. Rendering errors escape the inner one, so a status of 500 or more undoes the outer one too.
+    response. Rendering errors escape the inner one, so a status of 500 or more undoes the outer one too, and
+    so does a 404, however the view said it: what was not found was not changed.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
@@ -52,6 +53,6 @@ class InstitutionMiddleware:
             else:
                 request.actor = Actor.anonymous(institution_id=institution_id, **how)
             response = self.get_response(request)
-            if response.status_code >= 500:
+            if response.status_code >= 500 or response.status_code == 404:
                 transaction.set_rollback(True)
             return response
