@@ -1,9 +1,10 @@
 """Everything the decision page shows of one case, ready to be read."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
+from itertools import groupby
 from typing import Any, Final
 
 from django.db.models import QuerySet
@@ -30,7 +31,7 @@ from lending.reasons import Reason
 from scoring.explanations import Told, tell_all
 
 TOLD_IN_FULL: Final = 7  # reasons with a bar of their own; the rest stand together in one
-HISTORY: Final = 12
+HISTORY: Final = 40  # entries read; runs of the same act by the same person are told as one
 
 
 @dataclass(frozen=True, slots=True)
@@ -297,10 +298,18 @@ def _history(application: Application, parts: Sequence[Any]) -> list[dict[str, A
         )
     )
     return [
-        {
-            "at": datetime.fromtimestamp(one["at_us"] / 1_000_000, tz=UTC),
-            "text": event_words(one["event"]),
-            "title": names.get(one["actor_user_id"], ""),
-        }
-        for one in entries
+        _told(list(run), names) for _key, run in groupby(entries, key=lambda one: (one["event"], one["actor_user_id"]))
     ]
+
+
+def _told(run: Sequence[Mapping[str, Any]], names: Mapping[int, str]) -> dict[str, Any]:
+    """One line for an act, or for the same act several times in a row; `run` is newest first."""
+    newest = run[0]
+    text = event_words(newest["event"])
+    if len(run) > 1:
+        text = _("%(event)s (%(count)s veces)") % {"event": text, "count": len(run)}
+    who = names.get(newest["actor_user_id"], "")
+    return {
+        "at": datetime.fromtimestamp(newest["at_us"] / 1_000_000, tz=UTC),
+        "text": _("%(event)s, %(who)s") % {"event": text, "who": who} if who else text,
+    }

@@ -1,6 +1,5 @@
 """The decision page and what is done on it."""
 
-from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -9,9 +8,7 @@ from django.forms import Form
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
-from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from accounts import access
@@ -26,7 +23,7 @@ from lending.selectors.case import Case, case_of
 from lending.selectors.queue import VIEWS, place_in, queue
 from lending.services.decisions import decide_application, propose_decision, unmask_document_number, verify_facts
 from lending.services.documents import review_document
-from lending.views.desk.queue import STATUS_KIND, cleaned_filters, kept_query
+from lending.views.desk.queue import STATUS_KIND, cleaned_filters, deadline_tag, kept_query
 
 Status = Application.Status
 
@@ -236,20 +233,6 @@ def status_tags(application: Application, case: Case) -> list[dict[str, str]]:
     if application.channel == Application.Channel.COUNTER:
         tags.append({"text": _("Llenada en agencia"), "kind": ""})
     return tags
-
-
-def deadline_tag(decide_by: datetime) -> dict[str, str]:
-    """`Vence en 6 h`, or since when it is late."""
-    minutes = int((decide_by - timezone.now()).total_seconds() // 60)
-    if minutes < 0:
-        hours = -minutes // 60
-        text = ngettext("Venció hace %(count)s h", "Venció hace %(count)s h", hours) % {"count": hours}
-        return {"text": text, "kind": "bad", "sign": "clock"}
-    hours = minutes // 60
-    if hours >= 48:
-        return {"text": _("Vence en %(count)s días") % {"count": hours // 24}, "kind": "", "sign": "clock"}
-    text = _("Vence en %(count)s h") % {"count": hours} if hours else _("Vence en %(count)s min") % {"count": minutes}
-    return {"text": text, "kind": "warn", "sign": "clock"}
 
 
 def head_facts(application: Application, case: Case) -> list[dict[str, str]]:

@@ -1,12 +1,15 @@
 """The officers' queue."""
 
+from datetime import datetime
 from typing import Any
 
 from django.core.paginator import Paginator
 from django.http import HttpResponse, QueryDict
 from django.shortcuts import redirect, render
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 from django.views.decorators.http import require_safe
 
 from accounts import access
@@ -104,6 +107,9 @@ def queue_line(row: dict[str, Any], slug: str, kept: str, prefix: str) -> dict[s
     return {
         **row,
         "url": f"{url}?{without(kept, 'page')}" if kept else url,
+        "deadline": deadline_tag(row["decide_by"])
+        if row["status"] in ("referred", "proposed") and row["decide_by"]
+        else None,
         "code": f"{prefix}-{row['number']}",
         "name": row["applicant__full_name"] or _("Sin nombre todavía"),
         "asked": _("%(amount)s · %(months)s meses")
@@ -113,3 +119,17 @@ def queue_line(row: dict[str, Any], slug: str, kept: str, prefix: str) -> dict[s
         "status_label": Application.Status(row["status"]).label,
         "status_kind": STATUS_KIND.get(row["status"], ""),
     }
+
+
+def deadline_tag(decide_by: datetime) -> dict[str, str]:
+    """`Vence en 6 h`, or since when it is late."""
+    minutes = int((decide_by - timezone.now()).total_seconds() // 60)
+    if minutes < 0:
+        hours = -minutes // 60
+        text = ngettext("Venció hace %(count)s h", "Venció hace %(count)s h", hours) % {"count": hours}
+        return {"text": text, "kind": "bad", "sign": "clock"}
+    hours = minutes // 60
+    if hours >= 48:
+        return {"text": _("Vence en %(count)s días") % {"count": hours // 24}, "kind": "", "sign": "clock"}
+    text = _("Vence en %(count)s h") % {"count": hours} if hours else _("Vence en %(count)s min") % {"count": minutes}
+    return {"text": text, "kind": "warn", "sign": "clock"}
