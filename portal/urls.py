@@ -27,7 +27,10 @@ platform: list[URLPattern | URLResolver] = [
 urlpatterns: list[URLPattern | URLResolver] = [
     path("admin/", admin.site.urls),
     path("accounts/", include("accounts.urls.people")),
+    path("api/v1/", include("lending.api.docs")),
+    path("<institution:slug>api/v1/", include("lending.api.urls")),
     path("<institution:slug>desk/", include("accounts.urls.institution")),
+    path("<institution:slug>", include("lending.urls")),
     path("api/v1/", include("lending.api.docs")),
     path("<institution:slug>api/v1/", include("lending.api.urls")),
     path("<institution:slug>", include("lending.urls")),

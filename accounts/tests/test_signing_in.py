@@ -357,8 +357,7 @@ def test_the_language_goes_with_the_person(visitor):
 
 def test_every_page_of_signing_in_speaks_with_our_look(visitor):
     for path in ("login/", "signup/", "signup/email/", "login/code/", "password/reset/", "inactive/"):
-        page = visitor.get(f"/accounts/{path}").content.decode()
-        assert "Ayni" in page and 'class="masthead"' in page, path
+        assert 'class="masthead"' in visitor.get(f"/accounts/{path}").content.decode(), path
     visitor.sign_in(UserFactory(password="cerro-verde-77"))
     for path in ("", "email/", "phone/change/", "password/change/", "reauthenticate/", "logout/", "2fa/"):
         answer = visitor.get(f"/accounts/{path}")

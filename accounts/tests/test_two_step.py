@@ -58,7 +58,8 @@ def test_nothing_is_done_without_it(client_as, institution, manager, officer):
     browser = client_as(manager, second_step=False)
     answer = browser.post(f"{STAFF_PAGE}{officer.membership_id}/access/", {"open": "0"})
     assert answer.url.startswith("/accounts/2fa/totp/activate/")
-    assert officer.membership_id and not AuditEntry.objects.filter(event="accounts.staff.deactivated").exists()
+    assert officer.membership_id
+    assert not AuditEntry.objects.filter(event="accounts.staff.deactivated").exists()
 
 
 def test_a_program_reading_with_a_session_is_told_so(client_as, institution):
@@ -86,7 +87,8 @@ def test_setting_it_up_shows_the_codes_once_and_goes_back(client_as, institution
     browser = client_as(manager, second_step=False)
     browser.get(STAFF_PAGE)
     page = browser.get("/accounts/2fa/totp/activate/")
-    assert "<svg" in page.content.decode() and "data:image" not in page.content.decode()
+    assert "<svg" in page.content.decode()
+    assert "data:image" not in page.content.decode()
     secret = page.context["form"].secret
     answer = browser.post("/accounts/2fa/totp/activate/", {"code": code_now(secret)})
     assert answer.url == "/accounts/2fa/recovery-codes/"
