@@ -59,7 +59,9 @@ def test_joining_here_is_not_joining_there(institution, other_institution):
 
 
 # --- adding ---------------------------------------------------------------------------------------------------------
-def test_a_manager_adds_somebody_who_is_told(institution, manager, settings, tmp_path, django_capture_on_commit_callbacks):
+def test_a_manager_adds_somebody_who_is_told(
+    institution, manager, settings, tmp_path, django_capture_on_commit_callbacks
+):
     settings.OUTBOX_ROOT = str(tmp_path)
     with django_capture_on_commit_callbacks(execute=True):
         membership = new_staff(manager, roles=["approver", "officer"], job_title="Analista", branch="Juliaca")
