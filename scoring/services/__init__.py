@@ -1,0 +1,16 @@
+"""What the scoring floor does: keep data sets, train and register models, put one in force, score applications."""
+
+from scoring.services.datasets import import_dataset, load_table
+from scoring.services.promotion import promote_model
+from scoring.services.scores import ScoredApplication, ScoreRequest, score_applications
+from scoring.services.training import train_segment_model
+
+__all__ = [
+    "ScoreRequest",
+    "ScoredApplication",
+    "import_dataset",
+    "load_table",
+    "promote_model",
+    "score_applications",
+    "train_segment_model",
+]

@@ -1,0 +1,122 @@
+"""Training models and registering them as candidates."""
+
+import hashlib
+from collections.abc import Callable
+from typing import Any
+
+from accounts import audit
+from accounts.actors import Actor
+from accounts.models import Institution
+from scoring import registry
+from scoring.features import dictionary, feature_columns, features_of
+from scoring.model_files import dump_model
+from scoring.models import Dataset, ScoringModel
+from scoring.points import Scale
+from scoring.services.datasets import keep_dataset
+from scoring.services.owners import chain_of, require
+from scoring.serving import LiveModel
+
+Progress = Callable[[str, int, int], None]
+
+NAME_PREFIX = {"household": "HG", "enterprise": "MN", "farm": "CA"}  # hogar, mi negocio, campo
+
+
+def train_segment_model(
+    *,
+    segment: str,
+    actor: Actor,
+    rows: int = 20_000,
+    seed: int = 1,
+    institution: Institution | None = None,
+    progress: Progress | None = None,
+) -> ScoringModel:
+    """Train the live kind of model on synthetic borrowers and register it as a candidate.
+
+    Shared by every institution when `institution` is None. The same rows, seed and versions give the same model,
+    which is then returned instead of being registered twice. Raises NotAllowed, or CannotTrain.
+    """
+    from scoring.evaluation import against_truth
+    from scoring.synthetic import borrowers, fact_names, provenance
+    from scoring.training import Parameters, train_transparent
+
+    require(actor, "scoring.train_model", institution)
+    frame = borrowers(segment, rows, seed)
+    outcomes = frame["default"].to_numpy()
+    features = features_of(segment)
+    X = feature_columns(segment, {name: frame[name].to_numpy() for name in fact_names(segment)}, rows)
+    trained = train_transparent(
+        X,
+        outcomes,
+        [feature.name for feature in features],
+        [feature.direction for feature in features],
+        Parameters(seed=seed),
+        progress,
+    )
+    source = provenance(segment, rows, seed)
+    data_sha256 = hashlib.sha256(frame.to_csv(index=False).encode()).hexdigest()
+    metrics = trained.metrics | against_truth(outcomes, trained.out_of_fold, frame["true_pd"].to_numpy())
+    live = LiveModel(
+        segment,
+        trained.tables,
+        trained.calibration,
+        Scale(),
+        {
+            "data_sha256": data_sha256,
+            "source": source,
+            "parameters": trained.parameters,
+            "metrics": metrics,
+            "features": dictionary(segment)[segment],
+        },
+    )
+    file, sha256 = registry.store_file(dump_model(live, trained.booster))
+    with chain_of(institution):
+        dataset = keep_dataset(
+            institution=institution,
+            actor=actor,
+            name=f"synthetic-{segment}",
+            segment=segment,
+            sha256=data_sha256,
+            target="default",
+            outcomes=outcomes,
+            source=source,
+        )
+        return _register(
+            institution=institution,
+            dataset=dataset,
+            actor=actor,
+            file=file,
+            sha256=sha256,
+            segment=segment,
+            algorithm=trained.parameters["algorithm"],
+            feature_set={"segment": segment, "names": list(trained.names)},
+            parameters=trained.parameters | {"seconds": round(trained.seconds, 1)},
+            metrics=metrics,
+        )
+
+
+def _register(
+    *, institution: Institution | None, dataset: Dataset, actor: Actor, segment: str, sha256: str, **facts: Any
+) -> ScoringModel:
+    of_owner = ScoringModel.objects.filter(institution=institution, segment=segment)
+    if same := of_owner.filter(sha256=sha256).first():
+        return same
+    model = ScoringModel.objects.create(
+        institution=institution,
+        dataset=dataset,
+        segment=segment,
+        sha256=sha256,
+        name=f"{NAME_PREFIX[segment]}-{of_owner.count() + 1}",
+        trained_by_id=actor.user_id,
+        **facts,
+    )
+    audit.record(
+        actor,
+        "scoring.model.trained",
+        model,
+        name=model.name,
+        segment=segment,
+        sha256=sha256,
+        dataset=str(dataset.pk),
+        auc=model.metrics["auc"],
+    )
+    return model
