@@ -6,17 +6,21 @@ from datetime import date
 from decimal import Decimal
 from typing import Any, Final
 
-from allauth.account.models import EmailAddress
+from django.conf import settings
 from django.contrib.auth.hashers import make_password
 from django.core.files.uploadedfile import SimpleUploadedFile
+from django.db import transaction
 
-from accounts import audit
 from accounts.actors import Actor
 from accounts.audit import checkpoints, sealer
 from accounts.clock import today
 from accounts.crypto import lookup_hash
-from accounts.models import Institution, Membership, RegulatorMandate, User
-from accounts.platform import platform_scope
+from accounts.models import Institution, Membership, User
+from accounts.services import join_as_applicant
+from accounts.services.institutions import create_institution
+from accounts.services.mandates import give_mandate
+from accounts.services.memberships import add_staff, appoint_first_manager, change_staff
+from accounts.services.people import register_person, set_up_second_step
 from accounts.tenancy.scope import institution_scope
 from lending.demo.cases import CASES, Case
 from lending.demo.papers import photographed
@@ -57,8 +61,8 @@ class Seeder:
         """Everything, in order; returns who can sign in."""
         self.legal_values()
         operator = self.platform()
-        institutions = {row["slug"]: self.institution(row) for row in INSTITUTIONS}
-        self.regulator(institutions)
+        institutions = {row["slug"]: self.institution(operator, row) for row in INSTITUTIONS}
+        self.regulator(operator, institutions)
         self.models(operator)
         for slug, institution in institutions.items():
             self.products(slug, institution)
@@ -86,35 +90,52 @@ class Seeder:
         self.say(f"usury cap of {DEMO_CAP:.2%} for the demo (the real one is not published yet)")
 
     def platform(self) -> Actor:
-        user, _made = self._account(OPERATOR)
-        if not user.is_operator:
-            user.is_operator = True
-            user.save(update_fields=["is_operator"])
+        user = self._account(OPERATOR, is_operator=True, staff=True)
         return Actor.for_user(user, channel="command", reason="demo")
 
-    def regulator(self, institutions: dict[str, Institution]) -> None:
-        user, _made = self._account(REGULATOR)
+    def regulator(self, operator: Actor, institutions: dict[str, Institution]) -> None:
+        self._account(REGULATOR, staff=True)
         for institution in institutions.values():
-            mandate, made = RegulatorMandate.objects.get_or_create(
-                regulator=user,
-                institution=institution,
-                defaults={"norm": "Oficio de ejemplo 001-2026", "valid_from": date(2026, 1, 1)},
+            give_mandate(
+                actor=operator,
+                contact=REGULATOR.email,
+                full_name=REGULATOR.name,
+                institution_id=institution.pk,
+                norm="Oficio de ejemplo 001-2026",
+                valid_from=date(2026, 1, 1),
             )
-            if made:
-                with platform_scope():
-                    audit.record(
-                        Actor.system("demo"), "accounts.mandate.given", mandate, regulator=user.pk,
-                        institution=institution.pk,
-                    )  # fmt: skip
 
-    def institution(self, row: dict[str, Any]) -> Institution:
-        institution, made = Institution.objects.get_or_create(slug=row["slug"], defaults=row)
-        if made:
-            with platform_scope():
-                audit.record(Actor.system("demo"), "accounts.institution.created", institution, slug=row["slug"])
-            self.say(f"{institution.name}: {len(STAFF[row['slug']])} people")
-        for person in STAFF[row["slug"]]:
-            self._staff(institution, person)
+    def institution(self, operator: Actor, row: dict[str, Any]) -> Institution:
+        institution = create_institution(actor=operator, **row)
+        people = STAFF[row["slug"]]
+        first = next(person for person in people if "manager" in person.roles)
+        for person in people:
+            self._account(person, staff=True)
+        with institution_scope(institution.pk):
+            if Membership.objects.filter(roles__contains=["manager"]).exists():
+                return institution
+            appoint_first_manager(actor=operator, contact=first.email, full_name=first.name, site=settings.SITE_URL)
+            manager = self._member("manager")
+            assert manager.membership_id is not None
+            change_staff(
+                membership_id=manager.membership_id,
+                actor=manager,
+                roles=first.roles,
+                job_title=first.job,
+                branch=first.branch,
+            )
+            for person in people:
+                if person is not first:
+                    add_staff(
+                        actor=manager,
+                        contact=person.email,
+                        full_name=person.name,
+                        roles=person.roles,
+                        job_title=person.job,
+                        branch=person.branch,
+                        site=settings.SITE_URL,
+                    )
+        self.say(f"{institution.name}: {len(people)} people")
         return institution
 
     # -- models
@@ -154,6 +175,8 @@ class Seeder:
         made = 0
         for case in CASES:
             if case.institution == slug:
+                if not case.at_counter:
+                    self._account(Person(case.email, case.name))  # in the platform's chain, before the lender's
                 with institution_scope(institution.pk):
                     made += self._case(institution, case)
         if made:
@@ -163,7 +186,7 @@ class Seeder:
         if self._known(institution, case):
             return False
         officer = self._member("officer")
-        actor = officer if case.at_counter else self._applicant(institution, case)
+        actor = officer if case.at_counter else self._applicant(case)
         application = applications.start_application(
             actor=actor,
             segment=case.segment,
@@ -281,39 +304,22 @@ class Seeder:
 
     # -- people
 
-    def _account(self, person: Person) -> tuple[User, bool]:
-        user, made = User.objects.get_or_create(
-            email=person.email,
-            defaults={"full_name": person.name, "password": self.password, "phone": person.phone or None},
-        )
-        if made:
-            EmailAddress.objects.create(user=user, email=person.email, verified=True, primary=True)
-        return user, made
+    def _account(self, person: Person, *, is_operator: bool = False, staff: bool = False) -> User:
+        """The person's account with the demo's password; staff also with a second step."""
+        found = User.objects.filter(email=person.email).first()
+        if found:
+            return found
+        demo = Actor.system("demo")
+        with transaction.atomic():
+            user = register_person(actor=demo, full_name=person.name, email=person.email, is_operator=is_operator)
+            user.password = self.password
+            user.save(update_fields=["password"])
+            if staff:
+                set_up_second_step(user=user, actor=demo)
+        return user
 
-    def _staff(self, institution: Institution, person: Person) -> None:
-        user, _made = self._account(person)
-        with institution_scope(institution.pk):
-            membership, made = Membership.objects.get_or_create(
-                user=user,
-                defaults={
-                    "institution": institution,
-                    "roles": list(person.roles),
-                    "job_title": person.job,
-                    "branch": person.branch,
-                },
-            )
-            if made:
-                audit.record(
-                    Actor.system("demo", institution_id=institution.pk), "accounts.membership.created", membership,
-                    user=user.pk, roles=sorted(person.roles),
-                )  # fmt: skip
-
-    def _applicant(self, institution: Institution, case: Case) -> Actor:
-        user, _made = self._account(Person(case.email, case.name))
-        membership, _made = Membership.objects.get_or_create(
-            user=user, defaults={"institution": institution, "roles": ["applicant"]}
-        )
-        return Actor.for_membership(membership)
+    def _applicant(self, case: Case) -> Actor:
+        return Actor.for_membership(join_as_applicant(User.objects.get(email=case.email)))
 
     def _member(self, role: str) -> Actor:
         """The first member of the institution in scope with this role."""

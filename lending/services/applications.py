@@ -21,6 +21,7 @@ from accounts.clock import today
 from accounts.crypto import lookup_hash
 from accounts.errors import InvalidInput, NotAllowed, NotFound
 from accounts.models import Consent, Institution, User
+from accounts.services import join_as_applicant
 from accounts.tenancy.scope import current_institution_id
 from lending import facts as declared_facts
 from lending.identity import Identity, clean_identity
@@ -270,8 +271,6 @@ def _as_applicant(actor: Actor) -> Actor:
         return actor
     if actor.kind != "user" or actor.user_id is None:
         raise NotAllowed
-    from accounts.services import join_as_applicant
-
     membership = join_as_applicant(User.objects.get(pk=actor.user_id))
     joined = Actor.for_membership(membership, channel=actor.channel, ip=actor.ip)
     return replace(joined, reason=actor.reason)
@@ -293,11 +292,13 @@ def _next_number() -> int:
 
 
 def _untouched_draft(actor: Actor, segment: str) -> Application | None:
-    """The person's own draft of this segment on which nothing was typed yet."""
+    """The person's own draft of this segment on which nothing was typed yet but what is asked for."""
     drafts = Application.objects.select_for_update().filter(
         owner_id=actor.user_id, segment=segment, status=Status.DRAFT, channel=_channel(actor, at_counter=False)
     )
-    return next((draft for draft in drafts.order_by("-number") if not draft.draft.get("steps")), None)
+    return next(
+        (draft for draft in drafts.order_by("-number") if not set(draft.draft.get("steps", {})) - {"request"}), None
+    )
 
 
 def _show_request(application: Application, answers: Mapping[str, Any]) -> None:
