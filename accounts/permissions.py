@@ -13,6 +13,7 @@ PERMISSIONS: dict[str, frozenset[str]] = {
     "accounts.register_person": frozenset({"operator", "system"}),
     "accounts.reset_second_step": frozenset({"operator"}),
     "accounts.close_account": frozenset({"operator"}),
+    "accounts.make_operator": frozenset({"system"}),
     "accounts.view_audit": frozenset({"auditor"}),
     # models
     "scoring.view_models": frozenset({"analyst", "validator", "auditor", "officer", "approver", "manager"}),
@@ -33,6 +34,7 @@ PERMISSIONS: dict[str, frozenset[str]] = {
     "lending.view_products": STAFF,
     "lending.manage_products": frozenset({"manager"}),
     "lending.manage_policy": frozenset({"manager"}),
+    "lending.add_legal_value": frozenset({"operator"}),
     # platform
     "portal.view_admin": frozenset({"operator"}),
     "portal.view_oversight": frozenset({"regulator"}),

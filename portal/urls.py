@@ -4,10 +4,10 @@ The institution's pages come before the front page: on its own domain they begin
 (`accounts.addresses`), and there the front page is the institution's.
 """
 
-from django.contrib import admin
 from django.urls import URLPattern, URLResolver, include, path, register_converter
 
 from accounts.addresses import InstitutionConverter
+from accounts.admin import operators
 from portal import look, views
 from portal.oversight import views as oversight
 
@@ -25,11 +25,12 @@ platform: list[URLPattern | URLResolver] = [
     path("", views.home, name="home"),
 ]
 urlpatterns: list[URLPattern | URLResolver] = [
-    path("admin/", admin.site.urls),
+    path("admin/", operators.urls),
     path("accounts/", include("accounts.urls.people")),
     path("api/v1/", include("lending.api.docs")),
     path("<institution:slug>api/v1/", include("lending.api.urls")),
     path("<institution:slug>desk/", include("accounts.urls.institution")),
+    path("<institution:slug>desk/audit/", include("portal.oversight.urls")),
     path("<institution:slug>", include("lending.urls")),
     path("api/v1/", include("lending.api.docs")),
     path("<institution:slug>api/v1/", include("lending.api.urls")),

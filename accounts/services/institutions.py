@@ -31,7 +31,7 @@ def create_institution(*, actor: Actor, **fields: Any) -> Institution:
     if same:
         return same
     institution = Institution(**_allowed(fields, (*IDENTITY, *LOOK)))
-    _check(institution)
+    check_institution(institution)
     institution.save()
     with platform_scope():
         audit.record(actor, "accounts.institution.created", institution, slug=institution.slug, kind=institution.kind)
@@ -92,12 +92,12 @@ def _apply(institution: Institution, fields: dict[str, Any]) -> list[str]:
     for name in changed:
         setattr(institution, name, fields[name])
     if changed:
-        _check(institution)
+        check_institution(institution)
         institution.save(update_fields=changed)
     return changed
 
 
-def _check(institution: Institution) -> None:
+def check_institution(institution: Institution) -> None:
     """Raises InvalidInput with every field to mend."""
     wrong: dict[str, list[str]] = {}
     try:

@@ -147,13 +147,7 @@ def person_by_contact(contact: str, full_name: str) -> tuple[User, bool]:
 
     A new person's e-mail or mobile counts as theirs only once they have entered with a code sent there.
     """
-    phone, email = normalise_mobile(contact), contact.strip().lower()
-    if phone is None:
-        try:
-            validate_email(email)
-        except ValidationError as error:
-            words = _("Escribe un correo completo.") if "@" in contact else str(NOT_A_MOBILE)
-            raise InvalidInput(fields={"contact": [words]}) from error
+    phone, email = read_contact(contact)
     found = User.objects.filter(phone=phone).first() if phone else _by_email(email)
     if found:
         return found, False
@@ -165,7 +159,20 @@ def person_by_contact(contact: str, full_name: str) -> tuple[User, bool]:
     return user, True
 
 
-def _by_email(email: str) -> User | None:
+def read_contact(contact: str) -> tuple[str | None, str | None]:
+    """(mobile, None) or (None, e-mail), normalised. Raises InvalidInput."""
+    phone, email = normalise_mobile(contact), contact.strip().lower()
+    if phone:
+        return phone, None
+    try:
+        validate_email(email)
+    except ValidationError as error:
+        words = _("Escribe un correo completo.") if "@" in contact else str(NOT_A_MOBILE)
+        raise InvalidInput(fields={"contact": [words]}) from error
+    return None, email
+
+
+def _by_email(email: str | None) -> User | None:
     address = EmailAddress.objects.filter(email=email).order_by("-verified").select_related("user").first()
     return address.user if address else User.objects.filter(email=email).first()
 

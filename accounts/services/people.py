@@ -4,6 +4,7 @@ from allauth.account.models import EmailAddress
 from allauth.mfa.models import Authenticator
 from allauth.mfa.recovery_codes.internal.auth import RecoveryCodes
 from allauth.mfa.totp.internal.auth import TOTP, generate_totp_secret
+from allauth.mfa.utils import decrypt
 from django.db import transaction
 from django.utils.translation import gettext as _
 
@@ -13,6 +14,7 @@ from accounts.errors import InvalidInput, NotFound
 from accounts.models import User
 from accounts.phones import NOT_A_MOBILE, normalise_mobile
 from accounts.platform import platform_scope
+from accounts.services.memberships import read_contact
 
 
 @transaction.atomic
@@ -36,6 +38,8 @@ def register_person(
     address = email.strip().lower() if email else None
     if not address and not number:
         raise InvalidInput(fields={"email": [_("Indica un correo o un celular.")]})
+    if address:
+        read_contact(address)
     found = User.objects.filter(email=address).first() if address else None
     found = found or (User.objects.filter(phone=number).first() if number else None)
     if found:
@@ -64,8 +68,6 @@ def set_up_second_step(*, user: User, actor: Actor) -> str:
     actor.require("accounts.register_person")
     present = Authenticator.objects.filter(user=user, type=Authenticator.Type.TOTP).first()
     if present:
-        from allauth.mfa.utils import decrypt
-
         return decrypt(present.data["secret"])
     secret = generate_totp_secret()
     TOTP.activate(user, secret)
@@ -104,4 +106,19 @@ def set_account_open(*, user_id: int, actor: Actor, is_open: bool) -> User:
         user.save(update_fields=["is_active"])
         with platform_scope():
             audit.record(actor, "accounts.person.reopened" if is_open else "accounts.person.closed", user)
+    return user
+
+
+@transaction.atomic
+def make_operator(*, user_id: int, actor: Actor) -> User:
+    """Let a person operate the platform; a repeated call changes nothing. Raises NotAllowed or NotFound."""
+    actor.require("accounts.make_operator")
+    user = User.objects.select_for_update().filter(pk=user_id).first()
+    if user is None:
+        raise NotFound
+    if not user.is_operator:
+        user.is_operator = True
+        user.save(update_fields=["is_operator"])
+        with platform_scope():
+            audit.record(actor, "accounts.operator.made", user)
     return user

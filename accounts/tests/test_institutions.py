@@ -1,8 +1,10 @@
 """Institutions, mandates, programs and people of the platform: done, refused, repeated, elsewhere, audited."""
 
+import json
 from datetime import date
 
 import pytest
+from django.core.management import CommandError, call_command
 from oauth2_provider.models import Application
 
 from accounts.actors import Actor
@@ -244,3 +246,23 @@ def test_managers_do_neither(manager):
     for act, more in ((forget_second_step, {}), (set_account_open, {"is_open": False})):
         with pytest.raises(NotAllowed):
             act(user_id=manager.user_id, actor=manager, **more)
+
+
+def test_the_first_operator_is_made_by_command(platform, capsys):
+    for _ in range(2):
+        call_command("create_operator", "ana@ayni.pe", "--name", "Ana Paz", "--json")
+    assert json.loads(capsys.readouterr().out.splitlines()[0])["email"] == "ana@ayni.pe"
+    assert User.objects.get(email="ana@ayni.pe").platform_roles == {"operator"}
+    assert platform_events() == ["accounts.person.registered"]
+
+
+def test_somebody_registered_already_becomes_operator(platform):
+    UserFactory(email="ana@ayni.pe")
+    call_command("create_operator", "ana@ayni.pe", "--name", "Ana Paz")
+    assert platform_events() == ["accounts.operator.made"]
+
+
+def test_a_bad_email_makes_no_operator(platform):
+    with pytest.raises(CommandError):
+        call_command("create_operator", "ana", "--name", "Ana Paz")
+    assert not User.objects.exists()
