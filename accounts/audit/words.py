@@ -120,6 +120,58 @@ REASONS: Final[dict[str, Any]] = {
     "checkpoint_differs": _("un punto de control publicado difiere del guardado"),
     "guard_missing": _("la base de datos tiene desactivada una regla que protege el registro"),
 }
+FACTS: Final[dict[str, Any]] = {
+    "application": _("solicitud"),
+    "applicant": _("solicitante"),
+    "product": _("producto"),
+    "product_version": _("versión del producto"),
+    "number": _("número"),
+    "amount": _("monto"),
+    "term_months": _("plazo en meses"),
+    "tea": _("TEA"),
+    "tcea": _("TCEA"),
+    "usury_cap": _("tope de tasa"),
+    "outcome": _("resultado"),
+    "stage": _("etapa"),
+    "agree": _("de acuerdo"),
+    "reason_codes": _("motivos"),
+    "kind": _("tipo"),
+    "segment": _("segmento"),
+    "channel": _("canal"),
+    "step": _("paso"),
+    "complete": _("completo"),
+    "consents": _("consentimientos"),
+    "fields": _("campos"),
+    "changed": _("cambios"),
+    "facts": _("datos"),
+    "before": _("antes"),
+    "after": _("después"),
+    "on": _("fecha"),
+    "due_on": _("vence"),
+    "code": _("código"),
+    "roles": _("roles"),
+    "user": _("cuenta"),
+    "document_type": _("tipo de documento"),
+    "media_type": _("formato"),
+    "size": _("tamaño"),
+    "sha256": _("huella"),
+    "review": _("revisión"),
+    "score": _("puntaje"),
+    "model": _("modelo"),
+    "version": _("versión"),
+    "ok": _("íntegro"),
+    "entries": _("eventos"),
+    "seq": _("último evento"),
+    "head": _("huella de cabeza"),
+    "first_bad": _("primer evento dañado"),
+    "ms": _("milisegundos"),
+    "subject": _("persona"),
+}
+
+
+def fact_words(name: str) -> Any:
+    """A fact's name for a person; the name itself where there are no words."""
+    return FACTS.get(name, name)
 
 
 def event_words(event: str) -> str:
