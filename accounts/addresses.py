@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.http import Http404, HttpRequest
 from django.http.request import split_domain_port
 
@@ -50,6 +50,14 @@ class InstitutionConverter:
         return "" if value == _own_domain.get() else f"i/{value}/"
 
 
+def on_the_way_to(request: HttpRequest) -> Institution | None:
+    """The institution that a person who is signing in came from, by the `next` of the address or the form."""
+    if not request.path_info.startswith("/accounts/"):
+        return None
+    address = ADDRESS.match(request.GET.get("next") or request.POST.get("next") or "")
+    return _lenders().filter(slug=address["slug"]).first() if address else None
+
+
 def host_of(request: HttpRequest) -> str:
     """The host without its port, in lower case."""
     return split_domain_port(request.get_host())[0]
@@ -62,11 +70,7 @@ def institutions_named(request: HttpRequest) -> tuple[Institution | None, Instit
     """
     address = ADDRESS.match(request.path_info)
     host = host_of(request)
-    found = list(
-        Institution.objects.filter(is_active=True)
-        .exclude(kind=Institution.Kind.PLATFORM)
-        .filter(Q(slug=address["slug"]) | Q(domain=host) if address else Q(domain=host))
-    )
+    found = list(_lenders().filter(Q(slug=address["slug"]) | Q(domain=host) if address else Q(domain=host)))
     owner = next((one for one in found if one.domain == host), None)
     if address:
         named = next((one for one in found if one.slug == address["slug"]), None)
@@ -74,3 +78,8 @@ def institutions_named(request: HttpRequest) -> tuple[Institution | None, Instit
             raise Http404
         return named, owner
     return (None if PLATFORM.match(request.path_info) else owner), owner
+
+
+def _lenders() -> QuerySet[Institution]:
+    """Open institutions; the platform's own is reached by no address."""
+    return Institution.objects.filter(is_active=True).exclude(kind=Institution.Kind.PLATFORM)

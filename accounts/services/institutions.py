@@ -1,5 +1,6 @@
 """Institutions: made by operators in the platform's chain, dressed by their managers in their own."""
 
+import re
 from typing import Any
 
 from django.core.exceptions import ValidationError
@@ -17,6 +18,7 @@ from accounts.platform import platform_scope
 # What its own manager may change, and what only the platform's operator may.
 LOOK = ("tagline", "brand_color", "mark", "phone", "whatsapp", "hours", "address")
 IDENTITY = ("slug", "name", "legal_name", "ruc", "kind", "number_prefix", "domain", "is_active", "is_fictional")
+HOST = re.compile(r"(?:[a-z0-9](?:[-a-z0-9]*[a-z0-9])?\.)+[a-z]{2,}")
 RESERVED_SLUGS = frozenset({"ayni", "admin", "accounts", "api", "oversight", "static", "demo", "i"})
 
 
@@ -100,6 +102,9 @@ def _apply(institution: Institution, fields: dict[str, Any]) -> list[str]:
 def check_institution(institution: Institution) -> None:
     """Raises InvalidInput with every field to mend."""
     wrong: dict[str, list[str]] = {}
+    institution.domain = institution.domain.strip().lower()
+    if institution.domain and not HOST.fullmatch(institution.domain):
+        wrong["domain"] = [_("Escribe solo el dominio, por ejemplo creditos.micaja.pe.")]
     try:
         institution.full_clean()
     except ValidationError as error:

@@ -7,7 +7,7 @@ from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 
 from accounts.actors import Actor
-from accounts.addresses import institutions_named, own_domain_of
+from accounts.addresses import institutions_named, on_the_way_to, own_domain_of
 from accounts.http import Request
 from accounts.models import Institution, Membership
 from accounts.tenancy.scope import institution_scope, person_scope
@@ -31,8 +31,8 @@ class InstitutionMiddleware:
             return self.within(request, institution, owner)
 
     def within(self, request: Request, institution: Institution | None, owner: Institution | None) -> HttpResponse:
-        """Answer in the scope of `institution`; on the platform's own pages `owner` only lends its look."""
-        request.institution = institution or owner
+        """Answer in the scope of `institution`; on the platform's own pages another one only lends its look."""
+        request.institution = institution or owner or on_the_way_to(request)
         request.membership = None
         user = request.user if request.user.is_authenticated else None
         how: dict[str, Any] = {"channel": "web", "ip": request.META.get("REMOTE_ADDR")}

@@ -51,6 +51,7 @@ def test_an_operator_makes_an_institution_once(operator):
         ({"kind": "banco"}, "kind"),
         ({"brand_color": "#ffff00"}, "brand_color"),
         ({"brand_color": "azul"}, "brand_color"),
+        ({"domain": "https://illari.pe/"}, "domain"),
     ],
 )
 def test_a_bad_institution_names_its_field(operator, changes, field):

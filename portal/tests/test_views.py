@@ -1,0 +1,79 @@
+"""The platform's own pages."""
+
+from datetime import timedelta
+
+import pytest
+
+from accounts import messages
+from accounts.clock import today
+from accounts.tests.factories import InstitutionFactory, MandateFactory
+
+pytestmark = pytest.mark.django_db
+
+
+def test_the_front_page_lists_open_institutions(anonymous_client, platform):
+    InstitutionFactory(name="Caja Abierta")
+    InstitutionFactory(name="Caja Cerrada", is_active=False)
+    page = anonymous_client.get("/").content.decode()
+    assert "Caja Abierta" in page
+    assert "Caja Cerrada" not in page
+
+
+def test_the_demos_messages_are_readable_in_the_demo_only(anonymous_client, settings, tmp_path):
+    settings.OUTBOX_ROOT = str(tmp_path)
+    messages.send_sms("+51987654321", "Tu código es 123456 <b>", "uno")
+    assert anonymous_client.get("/demo/outbox/").status_code == 404
+    settings.DEMO = True
+    page = anonymous_client.get("/demo/outbox/").content.decode()
+    assert "Tu código es 123456 &lt;b&gt;" in page
+
+
+def test_reports_are_noted_and_a_flood_is_dropped(anonymous_client, caplog):
+    for _ in range(70):
+        answer = anonymous_client.post(
+            "/csp-report/", b'{"csp-report": {"a": "b\n"}}', content_type="application/csp-report"
+        )
+        assert answer.status_code == 204
+    noted = [record for record in caplog.records if record.name == "ayni.csp"]
+    assert len(noted) == 60
+    assert "\n" not in noted[0].getMessage()
+
+
+def test_a_huge_report_is_cut(anonymous_client, caplog):
+    anonymous_client.post("/csp-report/", b"x" * 1_000_000, content_type="application/csp-report")
+    assert len(caplog.records[-1].getMessage()) < 4_100
+
+
+def test_a_regulator_sees_the_institutions_of_running_mandates(client_as, regulator, institution):
+    user_id = regulator.user_id
+    MandateFactory(regulator_id=user_id, regulator=None, institution=InstitutionFactory(name="Con Mandato"))
+    past = {"valid_to": today() - timedelta(days=1)}
+    MandateFactory(regulator_id=user_id, regulator=None, institution=InstitutionFactory(name="Mandato Vencido"), **past)
+    InstitutionFactory(name="Sin Mandato")
+    page = client_as(regulator).get("/oversight/").content.decode()
+    assert "Con Mandato" in page
+    assert "Caja Qori" in page
+    assert "Mandato Vencido" not in page
+    assert "Sin Mandato" not in page
+
+
+def test_a_mandate_that_ends_closes_the_door(client_as, regulator):
+    from accounts.models import RegulatorMandate
+
+    RegulatorMandate.objects.update(valid_to=today() - timedelta(days=1))
+    assert client_as(regulator).get("/oversight/").status_code == 403
+
+
+@pytest.mark.parametrize(("path", "status"), [("/no-existe/", 404), ("/i/qori/no-existe/", 404)])
+def test_error_pages_have_the_look_of_the_house(anonymous_client, institution, path, status):
+    answer = anonymous_client.get(path)
+    assert answer.status_code == status
+    assert 'class="masthead"' in answer.content.decode()
+
+
+def test_a_form_without_its_token_is_explained(institution):
+    from accounts.tests.fixtures import OutsideClient
+
+    answer = OutsideClient(enforce_csrf_checks=True).post("/accounts/login/", {"login": "987654321"})
+    assert answer.status_code == 403
+    assert "Envía el formulario otra vez" in answer.content.decode()
