@@ -8,6 +8,7 @@ from django.http import HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
@@ -33,6 +34,13 @@ SORTS: Final = {
 PATIENCE: Final = ((10, 2), (20, 4), (40, 8))
 LATER: Final = 30
 TAKES_LONG: Final = 20  # looks, after which the page says that nobody has to wait here
+TITLES: Final = {
+    State.WAITING: gettext_lazy("Estamos calculando tu respuesta"),
+    State.APPROVED: gettext_lazy("Tus opciones de crédito"),
+    State.IN_REVIEW: gettext_lazy("Una persona evalúa tu solicitud"),
+    State.DECLINED: gettext_lazy("Tu respuesta"),
+    State.WITHDRAWN: gettext_lazy("Solicitud retirada"),
+}
 STATUS_KINDS: Final = {
     Application.Status.DRAFT: "",
     Application.Status.SUBMITTED: "info",
@@ -165,7 +173,13 @@ def _page(request: Request, found: Result) -> dict[str, Any]:
     """Finished values for the answer in whatever state it is."""
     application = found.application
     code = presentation.application_code(request.institution, application)
-    context: dict[str, Any] = {"result": found, "application": application, "code": code, "state": found.state.value}
+    context: dict[str, Any] = {
+        "result": found,
+        "application": application,
+        "code": code,
+        "state": found.state.value,
+        "page_title": TITLES[found.state],
+    }
     if found.state is State.WAITING:
         seen = request.GET.get("seen", "")
         looks = int(seen) if seen.isascii() and seen.isdigit() and len(seen) < 6 else 0
