@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from accounts.models import Institution
+from accounts.tenancy.scope import institution_scope
 from lending.models import Application, ProductVersion
 from lending.services.assessments import assess_waiting
 from lending.tests import factories
@@ -70,9 +71,10 @@ def assessed(institution: Institution, ready: None) -> Callable[..., Application
     """`assessed("household", amount=…)`: a new person's application, sent and assessed."""
 
     def make(segment: str = "household", **changes: Any) -> Application:
-        application = factories.submitted(institution, segment, **changes)
-        assess_waiting(institution_id=institution.pk)
-        application.refresh_from_db()
+        with institution_scope(institution.pk):
+            application = factories.submitted(institution, segment, **changes)
+            assess_waiting(institution_id=institution.pk)
+            application.refresh_from_db()
         return application
 
     return make
