@@ -182,5 +182,6 @@ def granted_purposes(application_ids: list[UUID]) -> dict[UUID, frozenset[str]]:
         application_id__in=application_ids, granted=True, withdrawn_at__isnull=True
     ).values_list("application_id", "purpose")
     for application_id, purpose in rows:
-        found[application_id].add(purpose)
+        if application_id is not None:
+            found[application_id].add(purpose)
     return {key: frozenset(purposes) for key, purposes in found.items()}

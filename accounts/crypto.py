@@ -97,6 +97,9 @@ class EncryptedTextField(models.TextField):
 class EncryptedJSONField(models.TextField):
     """A JSON document that is stored sealed."""
 
+    _pyi_private_set_type: Any  # for mypy: the values are documents, not texts
+    _pyi_private_get_type: Any
+
     def get_prep_value(self, value: Any) -> Any:
         return None if value is None else encrypt(json.dumps(value, ensure_ascii=False).encode()).decode()
 

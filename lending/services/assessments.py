@@ -256,8 +256,8 @@ def _offers(case: Case, assessment: Assessment, terms: Terms) -> list[Offer]:
     automatic = assessment.recommendation == Outcome.APPROVE
     offers: list[Offer] = []
     for answer in case.evaluation.matches:
-        if not answer.eligible:
-            continue
+        if answer.schedule is None or answer.term_months is None or answer.amount is None:
+            continue  # not eligible
         if automatic and (answer.amount > terms.policy.automatic_limit or answer.to_verify):
             continue
         offer = offer_of(

@@ -426,6 +426,8 @@ def _priced(application: Application, assessment: Assessment, word: Word, terms:
     """
     amount = word.amount or application.amount
     months = word.term_months or application.term_months
+    assert amount is not None  # nothing is submitted without
+    assert months is not None
     score = assessment.score
     risk = Risk(score.pk, score.score, score.pd) if score else None
     offers = offers_on_request(application, risk, terms, amount, months)

@@ -2,6 +2,7 @@
 
 import hashlib
 import weakref
+from functools import partial
 from typing import Any, Final
 from uuid import UUID
 
@@ -179,9 +180,14 @@ def _store(content: bytes) -> str:
     name = default_storage.save(f"institutions/{institution.uuid}/{uuid7()}", ContentFile(encrypt(content)))
     token = _Token()
     undo = weakref.finalize(token, default_storage.delete, name)
-    transaction.on_commit(lambda kept=token: undo.detach())
+    transaction.on_commit(partial(_keep, token, undo))
     return name
 
 
 class _Token:
     """Held by a commit hook."""
+
+
+def _keep(_token: _Token, undo: weakref.finalize) -> None:
+    """The transaction has committed: the file stays."""
+    undo.detach()

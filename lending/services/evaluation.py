@@ -188,6 +188,8 @@ def _profile(
     on: date,
 ) -> ApplicantProfile:
     applicant = application.applicant
+    assert application.amount is not None  # nothing is submitted without
+    assert application.term_months is not None
     return ApplicantProfile(
         segment=application.segment,
         amount=application.amount,

@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Final
 from uuid import UUID
 
@@ -146,6 +146,7 @@ def _close(event_ids: Iterable[UUID]) -> None:
 def _notifications(institution: Institution, event: OutboxEvent, application: Application) -> list[Notification]:
     """A text message and a mail, as far as the person can be reached at an address that is surely theirs."""
     owner, applicant = application.owner, application.applicant
+    assert applicant is not None  # submitted applications have one
     phone = (owner.phone if owner.phone_verified else "") if owner else applicant.phone
     email = owner.email if owner else applicant.email
     with override((owner.language if owner else "") or settings.LANGUAGE_CODE):
@@ -217,5 +218,5 @@ def _as_mail(institution: Institution, applicant: object, text: str) -> str:
     return "\n\n".join(parts)
 
 
-def _day(day: object) -> str:
+def _day(day: date) -> str:
     return date_format(day, "SHORT_DATE_FORMAT")

@@ -50,7 +50,7 @@ TERMS: Final = (
     "activity_months_min",
     "creditors_max",
 )
-_LISTS: Final = {"regions": DEPARTMENTS, "sectors": SECTORS, "crops": CROPS}
+_LISTS: Final[dict[str, Any]] = {"regions": DEPARTMENTS, "sectors": SECTORS, "crops": CROPS}
 Status = ProductVersion.Status
 
 
