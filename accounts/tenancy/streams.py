@@ -1,6 +1,6 @@
 """Streaming bodies outlive the request's transaction: they open the scope again while they are read."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from contextvars import copy_context
 
 from django.conf import settings
@@ -33,7 +33,9 @@ class ScopedStream:
         self._context.run(self._chunks.close)
 
 
-def _scoped(produce: Callable[[], Iterable[str | bytes]], institution_id: int, user_id: int | None) -> Iterator:  # type: ignore[type-arg]
+def _scoped(
+    produce: Callable[[], Iterable[str | bytes]], institution_id: int, user_id: int | None
+) -> Generator[str | bytes, None, None]:
     if connection.in_atomic_block and not getattr(settings, "TENANCY_ALLOW_SCOPE_CHANGE", False):
         raise ScopeChangeRefused("another transaction is open on this connection; a stream needs its own")
     with institution_scope(institution_id, user_id=user_id):

@@ -18,6 +18,7 @@ from accounts import access, audit
 from accounts.audit import verify
 from accounts.audit.words import AREAS, subject_words
 from accounts.http import Request
+from accounts.models import Institution
 from portal.oversight import chain
 
 PER_PAGE = 50
@@ -58,7 +59,8 @@ def audit_page(request: Request, slug: str) -> HttpResponse:
     page = Paginator(chain.entries_matching(filters), PER_PAGE).get_page(request.GET.get("page"))
     query = request.GET.copy()
     query.pop("page", None)
-    state, lines = chain.chain_state(request.institution), chain.checkpoint_lines(request.institution)
+    institution = here(request)
+    state, lines = chain.chain_state(institution), chain.checkpoint_lines(institution)
     return render(
         request,
         "portal/audit.html",
@@ -67,13 +69,20 @@ def audit_page(request: Request, slug: str) -> HttpResponse:
             "filtered": bool(filters),
             "page": page,
             "query": query.urlencode(),
-            "entries": chain.entry_lines(page, request.institution),
+            "entries": chain.entry_lines(page, here(request)),
             "state": state,
             "panel": panel(state, lines),
             "checkpoints": lines,
         },
         status=422 if form.errors else 200,
     )
+
+
+def here(request: Request) -> Institution:
+    """The institution of the address; these pages have no other."""
+    if request.institution is None:
+        raise Http404
+    return request.institution
 
 
 def panel(state: chain.ChainState, lines: list[chain.CheckpointLine]) -> dict[str, Any]:
@@ -138,7 +147,7 @@ def object_page(request: Request, slug: str, subject_type: str, subject_id: str)
     page = Paginator(chain.history_of(subject_type, subject_id), PER_PAGE).get_page(request.GET.get("page"))
     if not page.paginator.count:
         raise Http404
-    entries = chain.entry_lines(page, request.institution)
+    entries = chain.entry_lines(page, here(request))
     title = entries[0]["subject"] if entries else subject_words(subject_type)
     return render(
         request,
@@ -151,7 +160,7 @@ def object_page(request: Request, slug: str, subject_type: str, subject_id: str)
 @access.require("accounts.view_audit")
 def verify_now(request: Request, slug: str) -> HttpResponse:
     """Verify the institution's whole chain and keep the outcome in it."""
-    institution = request.institution
+    institution = here(request)
     if not cache.add(f"audit-verify-{institution.pk}", 1, VERIFY_EVERY_SECONDS):
         messages.warning(request, _("Se acaba de verificar la cadena. Espera medio minuto y vuelve a intentarlo."))
         return redirect("audit", slug)
@@ -198,10 +207,11 @@ def bounded_verification(institution_id: int) -> verify.Verification | None:
 @access.require("accounts.view_audit")
 def checkpoint_file(request: Request, slug: str, number: int) -> HttpResponse:
     """The institution's signed receipt of one checkpoint, to be kept elsewhere."""
-    text = chain.receipt_text(number, request.institution)
+    institution = here(request)
+    text = chain.receipt_text(number, institution)
     if text is None:
         raise Http404
-    name = f"{request.institution.slug}-{number:08d}.json"
+    name = f"{institution.slug}-{number:08d}.json"
     return HttpResponse(
         text,
         content_type="application/json",
