@@ -11,6 +11,7 @@ from decimal import ROUND_HALF_EVEN, ROUND_HALF_UP, Decimal, localcontext
 from django.utils.translation import gettext as _
 
 from lending.interest import RATE_SCALE, divide
+from lending.schedules.level import level_installment, level_rows
 from lending.schedules.periods import Drawing, Period, drawn_between, periods_of, rate_between
 from lending.schedules.rows import DOWN_PAYMENT, INSTALLMENT, Row, Schedule, Totals
 from lending.schedules.terms import Amortization, FeeWhen, InsuranceBase, InterestMethod, InvalidTerms, LoanTerms
@@ -91,6 +92,17 @@ class Planner:
         )
 
     @property
+    def is_common(self) -> bool:
+        """Whether lending.schedules.level says it all: level, nothing waits, nothing is drawn later."""
+        terms = self.terms
+        return (
+            self.is_level
+            and not (terms.grace_on_principal or terms.grace_on_interest or terms.half_even or self.tranches)
+            and not self.insures_interest
+            and (terms.insurance is None or terms.insurance.in_installment)
+        )
+
+    @property
     def insures_interest(self) -> bool:
         insurance = self.terms.insurance
         return insurance is not None and insurance.base is InsuranceBase.BALANCE_PLUS_INTEREST
@@ -138,6 +150,8 @@ class Planner:
         leaves out what follows the last sol.
         """
         terms = self.terms
+        if self.is_common and carried is NOTHING_CARRIED and not stop_when_paid:
+            return self._common_lines(periods, balance, level)
         parts = self.planned(periods, balance) if planned is None else planned
         waiting = carried.interest
         insurance_carried, fees_carried = carried.insurance, carried.fees
@@ -164,6 +178,16 @@ class Planner:
             if stop_when_paid and not balance:
                 break
         return lines
+
+    def _common_lines(self, periods: Sequence[Period], balance: int, level: int) -> list[Line]:
+        rates = [period.rate for period in periods]
+        insurance_rates = [period.insurance_rate for period in periods]
+        fee = self.fee_per_installment
+        rows = level_rows(balance, rates, insurance_rates, level)
+        return [
+            Line(period.n, period.due_on, period.days, principal, interest, insurance, fee, outstanding)
+            for period, (principal, interest, insurance, outstanding) in zip(periods, rows, strict=True)
+        ]
 
     def _principal(self, period: Period, balance: int, by_level: int, planned: int) -> int:
         """Principal of an installment before the last: never negative, never above the balance."""
@@ -203,9 +227,13 @@ class Planner:
 
         Includes the insurance unless it comes on top. Zero where installments are not level.
         """
-        paying = [period for period in periods if period.n > self.terms.grace_on_principal] or list(periods[-1:])
         if not self.is_level:
             return 0
+        if self.is_common and carried is NOTHING_CARRIED:
+            rates = [period.rate for period in periods]
+            level = level_installment(balance, rates, [period.insurance_rate for period in periods])
+            return self._to_multiple(level)
+        paying = [period for period in periods if period.n > self.terms.grace_on_principal] or list(periods[-1:])
         before = [period for period in periods if period.n < paying[0].n]
         with localcontext(prec=_PRECISION):
             owed = Decimal(balance + (drawn_between(before, self.tranches) if before else 0))

@@ -1,0 +1,151 @@
+"""Schedules and yearly costs: the product against a plain Decimal loop and a pyxirr loop, in one run.
+
+`manage.py benchmark schedules` calls `run`; alone: `python -m benchmarks.schedules [loans]`. Medians of
+interleaved rounds, in processor seconds of one thread; ratios matter, absolute figures give a feel. Every side
+is given due dates and gives all rows; `arrays` takes loans of any day, `arrays_same_day` a batch paid out on one.
+"""
+
+import gc
+import json
+import os
+import statistics
+import sys
+import time
+from collections.abc import Callable
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+import numpy as np
+from pyxirr import xirr
+
+from benchmarks.decimal_schedule import level_schedule
+from lending.interest import RATE_SCALE
+from lending.schedules import Insurance, LoanTerms, build_schedule
+from lending.schedules.arrays import TEA_SCALE, LevelSchedules, due_days, level_schedules, yearly_costs
+from lending.schedules.level import level_installment, level_rows
+from lending.schedules.periods import periods_of
+
+INSTALLMENTS = 24
+INSURANCE = Decimal("0.00075")
+SAMPLE = 500  # loans of the slow sides; their time per loan does not depend on how many there are
+
+
+def run(loans: int = 100_000, rounds: int = 5, seed: int = 20261121) -> dict[str, Any]:
+    """Microseconds per loan of every way, the ratios, and how many rows or yearly costs differ."""
+    book = _book(loans, seed)
+    same_day = {**book, "disbursed": book["disbursed"][:1], "due": book["due"][:, :1]}
+    sample = range(0, loans, max(1, loans // SAMPLE))
+    terms = [_terms(book, loan) for loan in sample]
+    dates = [[due.astype(date) for due in book["due"][:, loan]] for loan in sample]
+    whole = [build_schedule(each) for each in terms]
+    flows = [_flows(schedule) for schedule in whole]
+    rates = [_rates(each) for each in terms]
+    exact = level_book(book)
+    sides: dict[str, tuple[int, Callable[[], Any]]] = {
+        "decimal_loop": (len(terms), lambda: [
+            level_schedule(each.principal, each.annual_rate, each.disbursed_on, dues, INSURANCE)
+            for each, dues in zip(terms, dates, strict=True)
+        ]),
+        "integer_rows": (len(terms), lambda: [
+            level_rows(balance, interest, insurance, level_installment(balance, interest, insurance))
+            for balance, interest, insurance in rates
+        ]),
+        "build_schedule": (len(terms), lambda: [build_schedule(each) for each in terms]),
+        "arrays": (loans, lambda: level_book(book)),
+        "arrays_same_day": (loans, lambda: level_book(same_day)),
+        "pyxirr_loop": (len(terms), lambda: [xirr(days, amounts) for days, amounts in flows]),
+        "newton": (loans, lambda: cost_book(book, exact)),
+    }  # fmt: skip
+    loads = [os.getloadavg()[0]]
+    medians = _measure(sides, rounds)
+    loads.append(os.getloadavg()[0])
+    costs = cost_book(book, exact)
+    return {
+        "loans": loans,
+        "installments": INSTALLMENTS,
+        "rounds": rounds,
+        "load": [round(load, 2) for load in loads],
+        "microseconds_per_loan": {name: round(value, 3) for name, value in medians.items()},
+        "ratios": {
+            "arrays_over_decimal_loop": round(medians["decimal_loop"] / medians["arrays"], 1),
+            "arrays_same_day_over_decimal_loop": round(medians["decimal_loop"] / medians["arrays_same_day"], 1),
+            "integer_rows_over_decimal_loop": round(medians["decimal_loop"] / medians["integer_rows"], 1),
+            "newton_over_pyxirr": round(medians["pyxirr_loop"] / medians["newton"], 1),
+        },
+        "rows_that_differ": _differing_rows(sides["decimal_loop"][1](), whole, exact, sample),
+        "largest_tcea_difference": max(
+            abs((1 + xirr(*flow)) ** (360 / 365) - 1 - costs[loan]) for flow, loan in zip(flows, sample, strict=True)
+        ),
+    }
+
+
+def level_book(book: dict[str, Any]) -> LevelSchedules:
+    """The schedules of a whole book."""
+    return level_schedules(book["principal"], book["tea"], book["disbursed"], book["due"], book["insurance"])
+
+
+def cost_book(book: dict[str, Any], schedules: LevelSchedules) -> Any:
+    """The yearly costs of a whole book."""
+    return yearly_costs(book["principal"], schedules.total, schedules.days, book["tea"] / TEA_SCALE)
+
+
+def _measure(sides: dict[str, tuple[int, Callable[[], Any]]], rounds: int) -> dict[str, float]:
+    """Median microseconds per loan of each side, the sides taking turns."""
+    times: dict[str, list[float]] = {name: [] for name in sides}
+    for _round in range(rounds):
+        for name, (count, work) in sides.items():
+            gc.collect()
+            start = time.process_time()
+            work()
+            times[name].append((time.process_time() - start) / count * 1e6)
+    return {name: statistics.median(values) for name, values in times.items()}
+
+
+def _book(loans: int, seed: int) -> dict[str, Any]:
+    random = np.random.default_rng(seed)
+    disbursed = np.datetime64("2024-01-01") + random.integers(0, 1000, loans).astype("timedelta64[D]")
+    return {
+        "principal": random.integers(30_000, 4_000_000, loans),
+        "tea": random.integers(2_000, 11_000, loans) * (TEA_SCALE // 10_000),
+        "disbursed": disbursed,
+        "due": due_days(disbursed, INSTALLMENTS),
+        "insurance": np.full(loans, int(INSURANCE * RATE_SCALE)),
+    }
+
+
+def _terms(book: dict[str, Any], loan: int) -> LoanTerms:
+    return LoanTerms(
+        principal=Decimal(int(book["principal"][loan])).scaleb(-2),
+        annual_rate=Decimal(int(book["tea"][loan])) / TEA_SCALE,
+        installments=INSTALLMENTS,
+        disbursed_on=book["disbursed"][loan].astype(date),
+        insurance=Insurance(INSURANCE),
+    )
+
+
+def _rates(terms: LoanTerms) -> tuple[int, list[int], list[int]]:
+    periods = periods_of(terms)
+    return int(terms.principal * 100), [period.rate for period in periods], [p.insurance_rate for p in periods]
+
+
+def _flows(schedule: Any) -> tuple[list[date], list[float]]:
+    days = [schedule.terms.disbursed_on, *(row.due_on for row in schedule.rows)]
+    return days, [-float(schedule.terms.principal), *(float(row.total) for row in schedule.rows)]
+
+
+def _differing_rows(plain: Any, whole: Any, arrays: LevelSchedules, sample: range) -> int:
+    differing = 0
+    columns = (arrays.principal, arrays.interest, arrays.insurance, arrays.outstanding)
+    for rows, schedule, loan in zip(plain, whole, sample, strict=True):
+        for place, (_due, principal, interest, insurance, _total, outstanding) in enumerate(rows):
+            row = schedule.rows[place]
+            parts = (principal, interest, insurance, outstanding)
+            cents = [int(part * 100) for part in parts]
+            differing += parts != (row.principal, row.interest, row.insurance, row.outstanding)
+            differing += cents != [int(column[place, loan]) for column in columns]
+    return differing
+
+
+if __name__ == "__main__":
+    sys.stdout.write(json.dumps(run(*map(int, sys.argv[1:])), indent=2) + "\n")

@@ -1,0 +1,224 @@
+"""Level schedules and their yearly cost for very many loans at once, in int64 céntimos.
+
+The same rules as `build_schedule` for effective rates on 360 days, equal installments and insurance on the
+opening balance: daily interest, actual days. Where a float comes too near a rounding edge, the exact Decimal
+decides, so that not one cent differs. Arrays run period by period, `[m, n]` for m installments of n loans.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lending.interest import DAYS_IN_YEAR, RATE_SCALE, period_rate, scaled
+from lending.schedules.level import exact_level
+
+Int64 = NDArray[np.int64]
+Float64 = NDArray[np.float64]
+Days = NDArray[Any]  # datetime64[D]
+
+TEA_SCALE: Final = 10**8  # rates go in as whole hundred-millionths, as the database keeps them
+CHUNK: Final = 8192  # loans worked at a time: their columns stay in the processor's cache
+_HALF: Final = RATE_SCALE // 2
+_LARGEST_PRODUCT: Final = 2**62
+_EXACT_IN_FLOATS: Final = 6e15  # under 2^53, and interest under 600,000 céntimos
+_NEWTON_STEPS: Final = 50
+
+
+@dataclass(frozen=True, slots=True)
+class LevelSchedules:
+    """Schedules of n loans in céntimos; the parts are int64[m, n], `installment` int64[n]."""
+
+    installment: Int64
+    principal: Int64
+    interest: Int64
+    insurance: Int64
+    outstanding: Int64
+    days: NDArray[np.int16]  # [m, n], or [m, 1] where all share their dates
+
+    @property
+    def total(self) -> Int64:
+        """What each installment asks for, int64[m, n]."""
+        return self.principal + self.interest + self.insurance
+
+
+def due_days(disbursed_on: Days, installments: int) -> Days:
+    """Monthly due dates, datetime64[D] of shape [m, n], back to the seed day after short months."""
+    disbursed = disbursed_on.astype("datetime64[D]")
+    month = disbursed.astype("datetime64[M]")
+    seed = (disbursed - month.astype("datetime64[D]")).astype(np.int64)
+    months = month + np.arange(1, installments + 1).astype("timedelta64[M]")[:, None]
+    starts = months.astype("datetime64[D]")
+    longest = ((months + np.timedelta64(1, "M")).astype("datetime64[D]") - starts).astype(np.int64) - 1
+    return starts + np.minimum(seed, longest).astype("timedelta64[D]")
+
+
+def level_schedules(
+    principal: Int64, tea: Int64, disbursed_on: Days, due: Days, insurance: Int64 | None = None
+) -> LevelSchedules:
+    """Schedules of n loans with m installments each, equal to `build_schedule` to the cent.
+
+    `principal`: céntimos [n]. `tea`: hundred-millionths [n]. `disbursed_on`: datetime64[D] [n], and `due` [m, n]
+    rising; or one day [1] and `due` [m, 1] where all loans share their dates. `insurance`: rate of a whole month
+    on the opening balance, in units of 1e-10 [n]. Raises ValueError for values that would not fit 64 bits.
+    """
+    count, installments = principal.shape[0], due.shape[0]
+    charge = np.zeros(count, np.int64) if insurance is None else insurance
+    _check(principal, tea, charge)
+    days = np.diff(np.vstack([disbursed_on, due]), axis=0).astype(np.int16)
+    parts = [np.empty((installments, count), np.int64) for _part in range(4)]
+    installment = np.empty(count, np.int64)
+    for chunk in _chunks(count):
+        rates = _rates(tea[chunk], days if days.shape[1] == 1 else days[:, chunk])
+        installment[chunk] = level = _levels(principal[chunk], rates, charge[chunk])
+        _amortize(principal[chunk], rates, charge[chunk], level, [part[:, chunk] for part in parts])
+    return LevelSchedules(installment, parts[0], parts[1], parts[2], parts[3], days)
+
+
+def yearly_costs(received: Int64, payments: Int64, days: NDArray[np.int16], guess: Float64) -> Float64:
+    """TCEA of n loans as fractions [n]: what was received [n] against payments [m, n], `days` apart [m, n].
+
+    Newton on the logarithm, from `guess` (fractions, the TEA say). Raises ValueError where it does not settle.
+    """
+    costs = np.empty(received.shape[0])
+    for chunk in _chunks(received.shape[0]):
+        costs[chunk] = _newton(
+            received[chunk].astype(np.float64),
+            payments[:, chunk].astype(np.float64),
+            days if days.shape[1] == 1 else days[:, chunk],
+            guess[chunk],
+        )
+    return costs
+
+
+def _chunks(count: int) -> Iterator[slice]:
+    return (slice(start, min(start + CHUNK, count)) for start in range(0, count, CHUNK))
+
+
+def _check(principal: Int64, tea: Int64, insurance: Int64) -> None:
+    if principal.size == 0:
+        raise ValueError("at least one loan")
+    if principal.min() <= 0 or tea.min() < 0 or insurance.min() < 0:
+        raise ValueError("principal must be positive, rates must not be negative")
+
+
+def _rates(tea: Int64, days: NDArray[np.int16]) -> list[Float64]:
+    """Period rates in units of 1e-10, m times [n]: worked out once for each length of period that occurs."""
+    lengths, place = _lengths(days)
+    logs = np.log1p(tea / TEA_SCALE)
+    exact = np.expm1(logs * (lengths[:, None] / DAYS_IN_YEAR)) * RATE_SCALE
+    table = np.floor(exact + 0.5)
+    doubtful = np.abs(exact - np.floor(exact) - 0.5) < np.maximum(1e-5, exact * 1e-13)
+    for row, column in zip(*np.nonzero(doubtful), strict=True):
+        table[row, column] = scaled(period_rate(Decimal(int(tea[column])) / TEA_SCALE, int(lengths[row])))
+    if days.shape[1] == 1:
+        return [table[place[length]] for length in days[:, 0]]
+    return list(_spread(table, place, days))
+
+
+def _lengths(days: NDArray[np.int16]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """The lengths of period that occur, and the place of each among them."""
+    lengths = np.flatnonzero(np.bincount(days.ravel()))
+    place = np.zeros(int(lengths[-1]) + 1, np.intp)
+    place[lengths] = np.arange(len(lengths))
+    return lengths, place
+
+
+def _spread(table: Float64, place: NDArray[np.intp], days: NDArray[np.int16]) -> Float64:
+    """`table` [lengths, n] laid out by period [m, n]."""
+    width = table.shape[1]
+    index = np.take(place * width, days)
+    index += np.arange(width)
+    return np.take(table, index, mode="clip")
+
+
+def _levels(principal: Int64, rates: list[Float64], insurance: Int64) -> Int64:
+    """Level installments [n]: principal over the sum of 1 / growth."""
+    discount = np.ones(principal.shape[0])
+    worth = np.zeros(principal.shape[0])
+    step = np.empty(principal.shape[0])
+    charged = insurance / RATE_SCALE + 1
+    for rate in rates:
+        np.multiply(rate, 1 / RATE_SCALE, out=step)
+        step += charged
+        discount /= step
+        worth += discount
+    exact = principal / worth
+    levels = np.floor(exact + 0.5).astype(np.int64)
+    doubtful = np.abs(exact - np.floor(exact) - 0.5) < 1e-8 + exact * 1e-12
+    for loan in np.flatnonzero(doubtful):
+        charges = [int(rate[loan]) + int(insurance[loan]) for rate in rates]
+        levels[loan] = exact_level(int(principal[loan]), charges)
+    return levels
+
+
+def _amortize(principal: Int64, rates: list[Float64], insurance: Int64, level: Int64, parts: list[Int64]) -> None:
+    """Fills principal, interest, insurance and outstanding [m, n] from a level installment.
+
+    Where every product of a balance and a rate is a whole number that a float holds exactly, floats do the
+    work: they are twice as fast, and multiplying by 1e-10 cannot carry such a product over a whole number.
+    """
+    highest = max(float(max(rate.max() for rate in rates)), float(insurance.max()))
+    product = float(principal.max()) * highest
+    if product > _LARGEST_PRODUCT:
+        raise ValueError("principal or rate too large for 64 bits")
+    kind = np.float64 if product < _EXACT_IN_FLOATS else np.int64
+    balance: NDArray[Any] = principal.astype(kind)
+    steady: NDArray[Any] = level.astype(kind)
+    charged = insurance.astype(kind) if insurance.any() else None
+    interest: NDArray[Any] = np.empty_like(balance)
+    charge: NDArray[Any] = np.zeros_like(balance)
+    paid: NDArray[Any] = np.empty_like(balance)
+    last = len(rates) - 1
+    for row, rate in enumerate(rates):
+        _charge(balance, rate.astype(kind, copy=False), interest)
+        if charged is not None:
+            _charge(balance, charged, charge)
+        if row == last:
+            paid[...] = balance
+        else:
+            np.subtract(steady, interest, out=paid)
+            paid -= charge
+            np.maximum(paid, 0, out=paid)
+            np.minimum(paid, balance, out=paid)
+        balance -= paid
+        for part, values in zip(parts, (paid, interest, charge, balance), strict=True):
+            part[row] = values
+
+
+def _charge(balance: NDArray[Any], rate: NDArray[Any], out: NDArray[Any]) -> None:
+    """balance x rate in whole céntimos, half up."""
+    np.multiply(balance, rate, out=out)
+    out += _HALF
+    if out.dtype == np.int64:
+        out //= RATE_SCALE
+    else:
+        out *= 1 / RATE_SCALE
+        np.floor(out, out=out)
+
+
+def _newton(received: Float64, payments: Float64, days: NDArray[np.int16], guess: Float64) -> Float64:
+    """Rates at which the payments are worth what was received; Horner from the last payment backwards."""
+    lengths, place = _lengths(days)
+    width = received.shape[0]
+    years = (lengths / DAYS_IN_YEAR)[:, None]
+    log_rate = np.log1p(guess)
+    for _step in range(_NEWTON_STEPS):
+        table = np.exp(-log_rate * years)
+        shared = days.shape[1] == 1
+        discounts = [table[place[length]] for length in days[:, 0]] if shared else _spread(table, place, days)
+        value = np.zeros(width)
+        slope = np.zeros(width)
+        for row in range(len(payments) - 1, -1, -1):
+            value += payments[row]
+            value *= discounts[row]
+            slope *= discounts[row]
+            slope -= value * (days[row] / DAYS_IN_YEAR)
+        change = (value - received) / slope
+        log_rate -= change
+        if np.abs(change).max() < 1e-11:
+            return np.expm1(log_rate)
+    raise ValueError("no yearly rate fits some of these payments")

@@ -1,0 +1,98 @@
+from datetime import date
+from decimal import Decimal
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from benchmarks import schedules as benchmark
+from lending.schedules import Insurance, LoanTerms, build_schedule, due_dates
+from lending.schedules.arrays import TEA_SCALE, due_days, level_schedules, yearly_costs
+from lending.schedules.level import exact_level, level_installment
+
+loan = st.tuples(
+    st.integers(1, 10**9),  # céntimos
+    st.integers(0, 10_000).map(lambda hundredths: hundredths * TEA_SCALE // 10_000),
+    st.dates(date(2020, 1, 1), date(2030, 12, 31)),
+    st.integers(0, 30).map(lambda parts: parts * 250_000),
+)
+
+
+def same(book, installments):
+    """Arrays and build_schedule, loan by loan."""
+    principal, tea, days, insurance = (list(column) for column in zip(*book, strict=True))
+    disbursed = np.array(days, dtype="datetime64[D]")
+    due = due_days(disbursed, installments)
+    arrays = level_schedules(np.array(principal), np.array(tea), disbursed, due, np.array(insurance))
+    schedules = [
+        build_schedule(LoanTerms(
+            principal=Decimal(amount).scaleb(-2), annual_rate=Decimal(rate) / TEA_SCALE, installments=installments,
+            disbursed_on=day, insurance=Insurance(Decimal(charge).scaleb(-10)),
+        ))
+        for amount, rate, day, charge in book
+    ]  # fmt: skip
+    for place, schedule in enumerate(schedules):
+        assert due[:, place].astype(date).tolist() == due_dates(schedule.terms)
+        for name in ("principal", "interest", "insurance", "outstanding", "total"):
+            cents = [int(getattr(row, name) * 100) for row in schedule.rows]
+            assert getattr(arrays, name)[:, place].tolist() == cents
+        level = int(arrays.installment[place])  # none rounds to a céntimo where S/ 0.01 is spread over months
+        assert level == int(schedule.installment * 100) or level == 0
+    return arrays, schedules
+
+
+@settings(deadline=None, max_examples=80)
+@given(st.lists(loan, min_size=1, max_size=6), st.integers(1, 36))
+def test_arrays_agree_with_single_schedules_to_the_cent(book, installments):
+    same(book, installments)
+
+
+def test_large_loans_take_the_road_of_whole_numbers():
+    """Ten million soles at 100 %: products beyond what a float holds exactly."""
+    same([(10**9, TEA_SCALE, date(2026, 1, 31), 7_500_000), (1, 0, date(2026, 1, 31), 0)], 24)
+
+
+def test_loans_that_share_their_dates_may_give_them_once():
+    principal, tea = np.array([300_000, 500_000]), np.array([36_900_000, 40_000_000])
+    day = np.array(["2026-11-21"], dtype="datetime64[D]")
+    once = level_schedules(principal, tea, day, due_days(day, 12))
+    twice = level_schedules(principal, tea, day.repeat(2), due_days(day.repeat(2), 12))
+    assert (once.total == twice.total).all()
+    costs = [yearly_costs(principal, each.total, each.days, tea / TEA_SCALE) for each in (once, twice)]
+    assert np.allclose(*costs, atol=1e-12)
+
+
+def test_yearly_costs_agree_with_single_schedules():
+    book = [(300_000, 36_900_000, date(2026, 11, 21), 7_500_000), (54_321, 80_000_000, date(2026, 1, 31), 0)]
+    arrays, schedules = same(book, 12)
+    received = np.array([300_000, 54_321])
+    costs = yearly_costs(received, arrays.total, arrays.days, np.array([0.369, 0.8]))
+    for cost, schedule in zip(costs, schedules, strict=True):
+        assert cost == pytest.approx(float(schedule.tcea), abs=1e-9)
+
+
+def test_what_does_not_fit_is_refused():
+    day = np.array(["2026-11-21"], dtype="datetime64[D]")
+    for principal, tea in ((0, 0), (100, -1), (10**16, 10**9)):
+        with pytest.raises(ValueError):
+            level_schedules(np.array([principal]), np.array([tea]), day, due_days(day, 12))
+    with pytest.raises(ValueError):
+        level_schedules(np.array([], np.int64), np.array([], np.int64), day[:0], due_days(day[:0], 12))
+
+
+@given(st.integers(1, 10**13), st.lists(st.tuples(st.integers(0, 10**9), st.integers(0, 10**8)), min_size=1))
+def test_the_level_installment_is_the_exact_one(balance, charges):
+    rates, insurances = ([pair[place] for pair in charges] for place in (0, 1))
+    assert level_installment(balance, rates, insurances) == exact_level(balance, list(map(sum, charges)))
+
+
+def test_a_level_installment_on_an_edge_goes_up():
+    assert level_installment(3, [0, 0], [0, 0]) == 2  # 1.5
+
+
+def test_the_benchmark_measures_equal_schedules():
+    result = benchmark.run(loans=600, rounds=1)
+    assert result["rows_that_differ"] == 0
+    assert result["largest_tcea_difference"] < 1e-8
+    assert result["ratios"]["arrays_over_decimal_loop"] > 1
