@@ -168,6 +168,25 @@ FACTS: Final[dict[str, Any]] = {
     "subject": _("persona"),
 }
 
+VALUES: Final[dict[str, Any]] = {
+    "approve": _("aprobar"),
+    "refer": _("derivar a una persona"),
+    "decline": _("no aprobar"),
+    "web": _("internet"),
+    "counter": _("agencia"),
+    "api": _("API"),
+    "household": _("hogar"),
+    "enterprise": _("negocio"),
+    "farm": _("campo"),
+    "accepted": _("aceptado"),
+    "rejected": _("rechazado"),
+}
+
+
+def value_words(code: str) -> Any:
+    """A code among the facts for a person; the code itself where there are no words."""
+    return VALUES.get(code, code)
+
 
 def fact_words(name: str) -> Any:
     """A fact's name for a person; the name itself where there are no words."""

@@ -5,8 +5,10 @@ All of it is asked of the institution in scope.
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
+from decimal import Decimal, InvalidOperation
 from typing import Any
 from uuid import UUID
 
@@ -16,13 +18,15 @@ from django.utils.translation import gettext as _
 
 from accounts.audit import checkpoints
 from accounts.audit.sealer import Waiting, waiting
-from accounts.audit.words import event_words, fact_words, reason_words, subject_words
+from accounts.audit.words import event_words, fact_words, reason_words, subject_words, value_words
 from accounts.clock import LIMA
+from accounts.formats import format_money
 from accounts.models import ApiClient, AuditCheckpoint, AuditEntry, AuditSeal, Institution, Membership, User
 from lending.models import Application
 
 VERIFIED = "accounts.audit.verified"
 SHOWN_CHECKPOINTS = 5
+NAMED = ("lending.application", "accounts.institution")  # subjects that people know by a name or code
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +149,7 @@ def entry_lines(entries: Iterable[AuditEntry], institution: Institution) -> list
             pk__in={body["actor"]["client"] for _, body in rows if body["actor"].get("client")}
         ).values_list("pk", "name")
     }
-    codes = _application_codes([body for _, body in rows], institution)
+    codes = _application_codes([body for _, body in rows], institution) | {str(institution.pk): institution.name}
     seals = dict(AuditSeal.objects.filter(entry__in=[entry.pk for entry, _ in rows]).values_list("entry", "seq"))
     return [
         {
@@ -158,7 +162,7 @@ def entry_lines(entries: Iterable[AuditEntry], institution: Institution) -> list
             "subject_id": entry.subject_id,
             "subject": _subject(body["subject"], codes),
             "facts": [
-                (str(fact_words(name)), _value(value, codes))
+                (str(fact_words(name)), _value(name, value, codes))
                 for name, value in body["facts"].items()
                 if value is not None
             ],
@@ -185,21 +189,26 @@ def _who(actor: Mapping[str, Any], people: Mapping[int, str], programs: Mapping[
     return people.get(actor["user"]) or _("Persona %(number)s") % {"number": actor["user"]}
 
 
-def _subject(subject: Mapping[str, str], codes: Mapping[str, str]) -> str:
-    key = subject["id"]
-    name = codes.get(key) or (key if len(key) < 12 else f"…{key[-8:]}")
-    return f"{subject_words(subject['type'])} {name}"
+def _subject(subject: Mapping[str, str], names: Mapping[str, str]) -> str:
+    kind, key = subject["type"], subject["id"]
+    if kind in NAMED and key in names:
+        return f"{subject_words(kind)} {names[key]}"
+    return f"{subject_words(kind)} {key if len(key) < 12 else f'…{key[-8:]}'}"
 
 
-def _value(value: Any, codes: Mapping[str, str]) -> str:
+def _value(name: str, value: Any, codes: Mapping[str, str]) -> str:
+    """One fact's value: amounts as money, known codes in words, the rest as it was recorded."""
     if isinstance(value, bool):
         return _("sí") if value else _("no")
     if isinstance(value, str):
-        return codes.get(value, value)
+        if name == "amount":
+            with suppress(InvalidOperation):
+                return format_money(Decimal(value))
+        return codes[value] if name == "application" and value in codes else str(value_words(value))
     if isinstance(value, int):
         return str(value)
     if isinstance(value, list):
-        return ", ".join(_value(one, codes) for one in value) or "—"
+        return ", ".join(_value(name, one, codes) for one in value) or "—"
     return json.dumps(value, ensure_ascii=False, sort_keys=True)
 
 
