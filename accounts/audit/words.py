@@ -10,6 +10,7 @@ EVENTS: Final[dict[str, Any]] = {
     "accounts.institution.created": _("Entidad creada"),
     "accounts.institution.changed": _("Datos de la entidad cambiados"),
     "accounts.institution.look_changed": _("Aspecto de la entidad cambiado"),
+    "accounts.operator.made": _("Operador de la plataforma nombrado"),
     "accounts.mandate.given": _("Mandato de supervisión otorgado"),
     "accounts.mandate.ended": _("Mandato de supervisión terminado"),
     "accounts.membership.created": _("Persona incorporada a la entidad"),
@@ -43,6 +44,7 @@ EVENTS: Final[dict[str, Any]] = {
     "lending.product.terms_saved": _("Condiciones del producto guardadas"),
     "lending.product.published": _("Producto publicado"),
     "lending.product.withdrawn": _("Producto retirado"),
+    "lending.legal_value.added": _("Valor legal agregado"),
     "lending.policy.saved": _("Política de decisión guardada"),
     # applications
     "lending.applicant.registered": _("Solicitante identificado"),
@@ -74,6 +76,7 @@ AREAS: Final[dict[str, Any]] = {
     "lending.applicant": _("Solicitantes"),
     "lending.product": _("Productos"),
     "lending.policy": _("Políticas"),
+    "lending.legal_value": _("Valores legales"),
     "scoring": _("Modelos y datos"),
     "accounts.staff": _("Personal"),
     "accounts.person": _("Cuentas"),

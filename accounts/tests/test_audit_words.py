@@ -51,7 +51,13 @@ def test_every_recorded_event_has_words():
 
 
 def test_every_event_belongs_to_an_area_that_can_be_filtered():
-    platform = {"accounts.mandate", "accounts.membership", "accounts.applicant", "accounts.subject_key"}
+    platform = {
+        "accounts.operator",
+        "accounts.mandate",
+        "accounts.membership",
+        "accounts.applicant",
+        "accounts.subject_key",
+    }
     for event in words.EVENTS:
         area = event.rpartition(".")[0]
         assert area in platform or any(area.startswith(known) for known in words.AREAS), event
