@@ -270,7 +270,7 @@ def test_a_table_names_its_rows_and_labels_its_cells_for_phones():
     parsed = Parsed(html)
     assert parsed.find("th", scope="row") == {"scope": "row"}
     assert parsed.find("td") == {"class": "r", "data-l": "Eventos"}
-    assert parsed.find("div") == {"class": "table-wrap", "role": "region", "tabindex": "0", "aria-label": "Sellos"}
+    assert parsed.find("div") == {"class": "table-wrap", "role": "group", "tabindex": "0", "aria-label": "Sellos"}
 
 
 def test_a_row_of_the_wrong_length_is_refused():
