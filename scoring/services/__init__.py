@@ -3,7 +3,7 @@
 from scoring.services.datasets import import_dataset, load_table
 from scoring.services.promotion import promote_model
 from scoring.services.scores import ScoredApplication, ScoreRequest, score_applications
-from scoring.services.training import train_segment_model
+from scoring.services.training import train_on_dataset, train_segment_model
 
 __all__ = [
     "ScoreRequest",
@@ -12,5 +12,6 @@ __all__ = [
     "load_table",
     "promote_model",
     "score_applications",
+    "train_on_dataset",
     "train_segment_model",
 ]

@@ -14,6 +14,8 @@ from scoring import registry
 from scoring.models import ScoringModel
 from scoring.services.owners import chain_of, require
 
+# Kept to compare with; what `scoring.recipe.runs` trains besides the live kind.
+ONLY_TO_COMPARE = frozenset({"additive-xgboost-table", "stack", "xgboost"})
 PROMOTABLE = (ScoringModel.Status.CANDIDATE, ScoringModel.Status.CHALLENGER, ScoringModel.Status.RETIRED)
 
 
@@ -68,6 +70,11 @@ def promote_model(*, model_id: UUID, actor: Actor, reason: str) -> ScoringModel:
 def _check_promotable(model: ScoringModel, actor: Actor) -> None:
     if model.status not in PROMOTABLE:
         raise InvalidState(_("Este modelo no se puede poner en uso."), code="not_promotable")
+    if model.algorithm in ONLY_TO_COMPARE:
+        raise InvalidState(
+            _("Este modelo sirve para comparar: en vivo solo decide el modelo transparente del diccionario."),
+            code="only_to_compare",
+        )
     if model.trained_by_id is not None and model.trained_by_id == actor.user_id:
         raise NotAllowed(_("Quien entrena un modelo no lo pone en uso: debe hacerlo otra persona."), code="four_eyes")
     if not model.metrics.get("auc_low", 0) > 0.5:

@@ -1,7 +1,7 @@
 """Training models and registering them as candidates."""
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from accounts import audit
@@ -12,7 +12,7 @@ from scoring.features import dictionary, feature_columns, features_of
 from scoring.model_files import dump_model
 from scoring.models import Dataset, ScoringModel
 from scoring.points import Scale
-from scoring.services.datasets import keep_dataset
+from scoring.services.datasets import keep_dataset, load_table
 from scoring.services.owners import chain_of, require
 from scoring.serving import LiveModel
 
@@ -89,8 +89,71 @@ def train_segment_model(
             segment=segment,
             algorithm=trained.parameters["algorithm"],
             feature_set={"segment": segment, "names": list(trained.names)},
-            parameters=trained.parameters | {"seconds": round(trained.seconds, 1)},
+            parameters=trained.parameters | {"splits": "5fold", "seconds": round(trained.seconds, 1)},
             metrics=metrics,
+        )
+
+
+def train_on_dataset(
+    *,
+    dataset: Dataset,
+    actor: Actor,
+    algorithm: str,
+    splits: str = "5fold",
+    seed: int = 1,
+    trials: int | None = None,
+    keep_sensitive: bool = False,
+    exclude: Sequence[str] = (),
+    progress: Progress | None = None,
+) -> ScoringModel:
+    """Train on a kept data set, measure on rows held out, and register a candidate beside it.
+
+    The live algorithm falls back to its form for any table when the columns are not declared facts; such a model
+    is for comparison. Raises NotAllowed, or CannotTrain.
+    """
+    from scoring.datasets.profiling import is_sensitive
+    from scoring.recipe import feature_columns_of
+    from scoring.recipe.runs import LIVE, TABLE, run
+    from scoring.recipe.transparent import holds_facts
+    from scoring.training import CannotTrain, versions
+
+    institution = dataset.institution
+    require(actor, "scoring.train_model", institution)
+    if not dataset.file:
+        raise CannotTrain(f"{dataset} was drawn, not imported: train it with --synthetic")
+    table = load_table(dataset)
+    columns = feature_columns_of(dataset.profile, keep_sensitive=keep_sensitive, exclude=exclude)
+    options: dict[str, Any] = {}
+    if algorithm == LIVE and not holds_facts(dataset.segment, columns):
+        algorithm = TABLE
+    if algorithm in (LIVE, TABLE):
+        options["segment"] = dataset.segment
+    if algorithm == "xgboost" and trials is not None:
+        options["trials"] = trials
+    done = run(table, columns, algorithm, splits=splits, seed=seed, progress=progress, **options)
+    parameters = {
+        "algorithm": algorithm,
+        "splits": splits,
+        "seed": seed,
+        "columns": columns,
+        "sensitive": [name for name in columns if is_sensitive(name)],
+        "versions": versions(),
+        **options,
+    }
+    content = done.model.dump({"data_sha256": dataset.sha256, "run": parameters, "metrics": done.metrics})
+    file, sha256 = registry.store_file(content)
+    with chain_of(institution):
+        return _register(
+            institution=institution,
+            dataset=dataset,
+            actor=actor,
+            file=file,
+            sha256=sha256,
+            segment=dataset.segment,
+            algorithm=algorithm,
+            feature_set={"segment": dataset.segment if algorithm == LIVE else None, "names": columns},
+            parameters=parameters | {"seconds": round(done.seconds, 1)},
+            metrics=done.metrics,
         )
 
 

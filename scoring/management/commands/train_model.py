@@ -9,40 +9,87 @@ from accounts.actors import Actor
 from accounts.commands import InstitutionCommand
 from accounts.errors import DomainError
 from accounts.models import Institution
-from scoring.models import ScoringModel, Segment
-from scoring.services import train_segment_model
+from accounts.tenancy.scope import institution_scope
+from scoring.models import Dataset, ScoringModel, Segment
+from scoring.services import train_on_dataset, train_segment_model
 
-METRICS = ("auc", "auc_low", "auc_high", "gini", "ks", "pr_auc", "brier", "log_loss", "ece")
+MODES = {"accurate": "stack", "transparent": "additive-xgboost"}
+ALGORITHMS = ("additive-xgboost", "stack", "xgboost")
+SPLITS = ("5fold", "holdout30", "time")
+METRICS = ("auc", "auc_low", "auc_high", "gini", "ks", "pr_auc", "brier", "log_loss", "ece", "calibration_slope")
 
 
 class Command(InstitutionCommand):
-    help = "Train a transparent model on synthetic borrowers; without --institution it is shared by all."
+    help = "Train on an imported data set, or on synthetic borrowers; without --institution the model is shared by all."
     institution_required = False
 
     def add_arguments(self, parser: CommandParser) -> None:
         super().add_arguments(parser)
-        parser.add_argument(
-            "--synthetic", metavar="SEGMENT", choices=Segment.values, required=True, help=", ".join(Segment.values)
-        )
-        parser.add_argument("--rows", type=int, default=20_000, help="borrowers to draw (default 20000)")
+        source = parser.add_mutually_exclusive_group(required=True)
+        source.add_argument("--dataset", metavar="NAME", help="an imported data set, as NAME or NAME:VERSION")
+        source.add_argument("--synthetic", metavar="SEGMENT", choices=Segment.values, help=", ".join(Segment.values))
+        parser.add_argument("--rows", type=int, default=20_000, help="synthetic borrowers to draw (default 20000)")
         parser.add_argument("--seed", type=int, default=1, help="the same seed gives the same model (default 1)")
+        parser.add_argument("--mode", choices=MODES, default="transparent", help="transparent is the one for decisions")
+        parser.add_argument("--algorithm", choices=ALGORITHMS, help="instead of --mode")
+        parser.add_argument("--trials", type=int, default=30, help="settings that xgboost tries (default 30)")
+        parser.add_argument("--splits", choices=SPLITS, default="5fold", help="how rows are held out (default 5fold)")
+        parser.add_argument("--keep-sensitive", action="store_true", help="train on sensitive columns too, to compare")
+        parser.add_argument("--exclude", nargs="+", metavar="COL", default=[], help="columns to leave out")
 
-    def handle(
-        self, *, synthetic: str, rows: int, seed: int, institution: Institution | None, actor: Actor, **options: Any
-    ) -> None:
-        with tqdm(total=3, unit="step", file=self.stderr, disable=None) as bar:
+    def handle(self, *, institution: Institution | None, actor: Actor, **options: Any) -> None:
+        with tqdm(unit="step", file=self.stderr, disable=None) as bar:
 
             def progress(step: str, done: int, of: int) -> None:
+                bar.total = of
                 bar.set_description(step)
                 bar.update(done - bar.n)
 
             try:
-                model = train_segment_model(
-                    segment=synthetic, actor=actor, rows=rows, seed=seed, institution=institution, progress=progress
-                )
+                if options["synthetic"]:
+                    model = train_segment_model(
+                        segment=options["synthetic"],
+                        actor=actor,
+                        rows=options["rows"],
+                        seed=options["seed"],
+                        institution=institution,
+                        progress=progress,
+                    )
+                else:
+                    model = train_on_dataset(
+                        dataset=dataset_named(options["dataset"], institution),
+                        actor=actor,
+                        algorithm=options["algorithm"] or MODES[options["mode"]],
+                        splits=options["splits"],
+                        seed=options["seed"],
+                        trials=options["trials"],
+                        keep_sensitive=options["keep_sensitive"],
+                        exclude=options["exclude"],
+                        progress=progress,
+                    )
             except (DomainError, ValueError) as refusal:
                 raise CommandError(str(refusal)) from refusal
         self.report(document_of(model))
+
+
+def dataset_named(text: str, institution: Institution | None) -> Dataset:
+    """The data set that a person named; raises CommandError that lists what there is."""
+    name, _, version = text.partition(":")
+    if version and not version.isdigit():
+        raise CommandError(f"--dataset: {version!r} is no version; write NAME or NAME:2")
+    if institution is None:
+        return _pick(Dataset.objects.filter(institution=None), name, version)
+    with institution_scope(institution.pk):
+        return _pick(Dataset.objects.filter(institution=institution).select_related("institution"), name, version)
+
+
+def _pick(kept: Any, name: str, version: str) -> Dataset:
+    named = kept.filter(name=name, version=int(version)) if version else kept.filter(name=name)
+    found = named.order_by("-version").first()
+    if found is None:
+        known = ", ".join(sorted({f"{one.name}:{one.version}" for one in kept[:20]})) or "none yet"
+        raise CommandError(f"--dataset: there is no {name!r} {version}. Known: {known}")
+    return found
 
 
 def document_of(model: ScoringModel) -> dict[str, Any]:
@@ -51,8 +98,9 @@ def document_of(model: ScoringModel) -> dict[str, Any]:
         "model": str(model.pk),
         "name": model.name,
         "algorithm": model.algorithm,
-        "dataset": str(model.dataset),
-        "splits": f"{model.parameters['folds']}fold",
+        "dataset": model.dataset.name,
+        "dataset_version": model.dataset.version,
+        "splits": model.parameters["splits"],
         **{key: model.metrics[key] for key in METRICS},
         "auc_gap": model.metrics.get("auc_gap"),
         "pd_error": model.metrics.get("pd_error"),

@@ -1,0 +1,124 @@
+"""Bagging and stacking: every member in every fold, weighed by what its out-of-fold log-odds are worth."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from scoring.calibration import BetaCalibration, fit_beta
+from scoring.recipe.encoding import TableEncoder
+from scoring.recipe.members import MEMBERS, Fitted
+from scoring.recipe.packing import pack, unpack
+from scoring.training import check_trainable, stratified_folds
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+MANY_ROWS = 20_000
+FOLDS, FOLDS_OF_MANY = 5, 3
+SHRINKAGE = 25.0  # towards equal weights
+
+Progress = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True)
+class Stack:
+    """A fitted stack: probabilities for any frame with the same columns."""
+
+    encoder: TableEncoder
+    fitted: dict[str, list[Fitted]]  # by member, one per fold
+    weights: np.ndarray  # one per member, and the level
+    calibration: BetaCalibration
+    out_of_fold: np.ndarray = field(repr=False)
+
+    def probabilities(self, frame: pd.DataFrame) -> np.ndarray:
+        """PD of each row: float64[n] in (0, 1)."""
+        X = self.encoder.transform(frame)
+        by_member = [np.mean([one.log_odds(X) for one in fitted], axis=0) for fitted in self.fitted.values()]
+        return self.calibration.probabilities(np.column_stack(by_member) @ self.weights[:-1] + self.weights[-1])
+
+    def dump(self, metadata: Mapping[str, Any]) -> bytes:
+        """The stack as one file; the same stack gives the same bytes."""
+        document = {
+            "encoder": self.encoder.as_document(),
+            "members": {name: len(fitted) for name, fitted in self.fitted.items()},
+            "weights": self.weights.tolist(),
+            "calibration": asdict(self.calibration),
+            "metadata": dict(metadata),
+        }
+        arrays = {
+            f"{name}/{fold}/{key}": array
+            for name, fitted in self.fitted.items()
+            for fold, one in enumerate(fitted)
+            for key, array in one.arrays().items()
+        }
+        return pack(document, arrays)
+
+
+def load_stack(content: bytes) -> Stack:
+    """A stack from its file; its out-of-fold predictions are not kept there."""
+    document, arrays = unpack(content)
+    fitted: dict[str, list[Fitted]] = {}
+    for member in MEMBERS:
+        for fold in range(document["members"].get(member.name, 0)):
+            prefix = f"{member.name}/{fold}/"
+            own = {name.removeprefix(prefix): array for name, array in arrays.items() if name.startswith(prefix)}
+            fitted.setdefault(member.name, []).append(member.restore(own))
+    return Stack(
+        TableEncoder.from_document(document["encoder"]),
+        fitted,
+        np.array(document["weights"]),
+        BetaCalibration(**document["calibration"]),
+        np.empty(0),
+    )
+
+
+def train_stack(
+    frame: pd.DataFrame,
+    outcomes: np.ndarray,
+    columns: Sequence[str],
+    *,
+    seed: int = 1,
+    progress: Progress | None = None,
+) -> Stack:
+    """Fit the stack on `columns` of `frame`. Raises CannotTrain."""
+    check_trainable(frame.to_numpy(dtype=object), outcomes)
+    folds = stratified_folds(outcomes, FOLDS_OF_MANY if len(outcomes) > MANY_ROWS else FOLDS, seed)
+    encoder = TableEncoder(columns)
+    X = encoder.fit(frame, outcomes, folds)
+    out_of_fold = np.empty((len(outcomes), len(MEMBERS)))
+    fitted: dict[str, list[Fitted]] = {}
+    for place, member in enumerate(MEMBERS):
+        if progress:
+            progress(member.name, place, len(MEMBERS))
+        for fold in range(folds.max() + 1):
+            held_out = folds == fold
+            one = member.fit(X[~held_out], outcomes[~held_out], X[held_out], outcomes[held_out], seed)
+            out_of_fold[held_out, place] = one.log_odds(X[held_out])
+            fitted.setdefault(member.name, []).append(one)
+    weights = stack_weights(out_of_fold, outcomes)
+    margins = out_of_fold @ weights[:-1] + weights[-1]
+    calibration = fit_beta(margins, outcomes)
+    return Stack(encoder, fitted, weights, calibration, calibration.probabilities(margins))
+
+
+def stack_weights(log_odds: np.ndarray, outcomes: np.ndarray, shrinkage: float = SHRINKAGE) -> np.ndarray:
+    """Weights from zero up for each member's log-odds, and a level: logistic, drawn to equal weights."""
+    from scipy.optimize import minimize
+
+    members = log_odds.shape[1]
+    equal = np.full(members, 1.0 / members)
+
+    def loss(weights: np.ndarray) -> tuple[float, np.ndarray]:
+        margin = log_odds @ weights[:-1] + weights[-1]
+        wrong = 1 / (1 + np.exp(-np.clip(margin, -35, 35))) - outcomes
+        value = np.sum(np.logaddexp(0, margin) - outcomes * margin) + shrinkage * np.sum((weights[:-1] - equal) ** 2)
+        gradient = np.append(log_odds.T @ wrong + 2 * shrinkage * (weights[:-1] - equal), wrong.sum())
+        return float(value), gradient
+
+    start = np.append(equal, 0.0)
+    bounds = [(0.0, None)] * members + [(None, None)]
+    return minimize(loss, start, jac=True, bounds=bounds, method="L-BFGS-B").x

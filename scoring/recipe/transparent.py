@@ -1,0 +1,112 @@
+"""The transparent model on tables: of declared facts, by the dictionary; of any columns, one number for each."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from scoring.features import dictionary, features_of, reader
+from scoring.model_files import dump_model
+from scoring.points import Scale
+from scoring.recipe.encoding import TableEncoder
+from scoring.recipe.stack import Progress
+from scoring.serving import LiveModel
+from scoring.training import Parameters, TrainedModel, stratified_folds, train_transparent
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+# Of a segment's features, the share that a table must be able to feed to be trained on by the dictionary.
+ENOUGH_FEATURES = 0.4
+
+
+@dataclass(frozen=True)
+class TransparentTable:
+    """The transparent model over columns of any name: to compare and to learn from, not for live decisions."""
+
+    encoder: TableEncoder
+    trained: TrainedModel
+    segment: str
+
+    def probabilities(self, frame: pd.DataFrame) -> np.ndarray:
+        margins = self.trained.tables.margins(self.encoder.transform(frame))
+        return self.trained.calibration.probabilities(margins)
+
+    def dump(self, metadata: Mapping[str, Any]) -> bytes:
+        return _dump(self.segment, self.trained, {**metadata, "encoder": self.encoder.as_document()})
+
+
+@dataclass(frozen=True)
+class TransparentFacts:
+    """The transparent model over the feature dictionary: columns are declared facts, directions are promised."""
+
+    trained: TrainedModel
+    segment: str
+
+    def probabilities(self, frame: pd.DataFrame) -> np.ndarray:
+        margins = self.trained.tables.margins(facts_matrix(self.segment, frame))
+        return self.trained.calibration.probabilities(margins)
+
+    def dump(self, metadata: Mapping[str, Any]) -> bytes:
+        return _dump(self.segment, self.trained, {**metadata, "features": dictionary(self.segment)[self.segment]})
+
+
+def train_transparent_table(
+    frame: pd.DataFrame,
+    outcomes: np.ndarray,
+    columns: Sequence[str],
+    *,
+    segment: str,
+    seed: int = 1,
+    progress: Progress | None = None,
+) -> TransparentTable:
+    """The transparent model on `columns` of `frame`, with no direction imposed: nobody promised one."""
+    encoder = TableEncoder(columns, compact=True)
+    X = encoder.fit(frame, outcomes, stratified_folds(outcomes, Parameters.folds, seed))
+    trained = train_transparent(X, outcomes, encoder.names, [0] * X.shape[1], Parameters(seed=seed), progress)
+    return TransparentTable(encoder, trained, segment)
+
+
+def train_transparent_facts(
+    frame: pd.DataFrame,
+    outcomes: np.ndarray,
+    columns: Sequence[str],
+    *,
+    segment: str,
+    seed: int = 1,
+    progress: Progress | None = None,
+) -> TransparentFacts:
+    """The live kind of model, from a frame whose columns are declared facts."""
+    features = features_of(segment)
+    trained = train_transparent(
+        facts_matrix(segment, frame),
+        outcomes,
+        [feature.name for feature in features],
+        [feature.direction for feature in features],
+        Parameters(seed=seed),
+        progress,
+    )
+    return TransparentFacts(trained, segment)
+
+
+def holds_facts(segment: str, columns: Sequence[str]) -> bool:
+    """Whether a table's columns are declared facts, enough of them to compute this segment's features."""
+    fed = [set(feature.sources) <= set(columns) for feature in features_of(segment)]
+    return sum(fed) >= ENOUGH_FEATURES * len(fed)
+
+
+def facts_matrix(segment: str, frame: pd.DataFrame) -> np.ndarray:
+    """Feature values of a frame of declared facts: float64[n, d]. Columns that are no facts are not looked at."""
+    facts = reader(segment)
+    names = {*facts.numeric_facts, *(part.name for part in facts.coded_facts)}
+    return facts.matrix({name: frame[name].to_numpy() for name in frame.columns if name in names}, len(frame))
+
+
+def _dump(segment: str, trained: TrainedModel, metadata: Mapping[str, Any]) -> bytes:
+    document = {**metadata, "parameters": trained.parameters}
+    live = LiveModel(segment, trained.tables, trained.calibration, Scale(), document)
+    return dump_model(live, trained.booster)
