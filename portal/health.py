@@ -10,17 +10,18 @@ from django.db.migrations.executor import MigrationExecutor
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.cache import never_cache
 
+from portal.metrics import metrics
 from scoring.models import ScoringModel, Segment
 
 OK = "ok"
 
 
 class HealthMiddleware:
-    """Answers the two questions before anything else: without scope, session, host check or redirect to HTTPS."""
+    """Answers these and /metrics before anything else: without scope, session, host check or redirect to HTTPS."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
-        self.answers = {"/healthz": healthz, "/readyz": readyz}
+        self.answers = {"/healthz": healthz, "/readyz": readyz, "/metrics": metrics}
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         return self.answers.get(request.path_info, self.get_response)(request)

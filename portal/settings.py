@@ -293,6 +293,9 @@ EMAIL_TIMEOUT = 5
 SMS_GATEWAY_URL = env.str("SMS_GATEWAY_URL", default="")
 SMS_GATEWAY_TOKEN = env.str("SMS_GATEWAY_TOKEN", default="")
 
+# Whoever sends it as a bearer token may read /metrics from another machine; empty: nobody.
+METRICS_TOKEN = env.str("METRICS_TOKEN", default="")
+
 # --- logs -----------------------------------------------------------------------------------------------------------
 LOG_LEVEL = env.str("LOG_LEVEL", default="WARNING" if DEBUG else "INFO")
 LOGGING = {

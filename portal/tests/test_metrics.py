@@ -1,0 +1,26 @@
+import pytest
+from django.test import Client
+
+
+def test_this_machine_reads_the_figures(client: Client):
+    client.get("/healthz")
+    answer = client.get("/metrics")
+    assert answer.status_code == 200
+    assert b"django_http_requests_before_middlewares_total" in answer.content
+
+
+@pytest.mark.parametrize(
+    "elsewhere",
+    [{"REMOTE_ADDR": "203.0.113.9"}, {"HTTP_X_FORWARDED_FOR": "203.0.113.9"}, {"REMOTE_ADDR": ""}],
+    ids=["other machine", "through a proxy", "unknown"],
+)
+def test_nobody_else_does(client: Client, elsewhere):
+    assert client.get("/metrics", **elsewhere).status_code == 404
+
+
+def test_a_token_opens_it_from_elsewhere(client: Client, settings):
+    elsewhere = {"REMOTE_ADDR": "203.0.113.9"}
+    assert client.get("/metrics", HTTP_AUTHORIZATION="Bearer ", **elsewhere).status_code == 404
+    settings.METRICS_TOKEN = "secreto"
+    assert client.get("/metrics", HTTP_AUTHORIZATION="Bearer secreto", **elsewhere).status_code == 200
+    assert client.get("/metrics", HTTP_AUTHORIZATION="Bearer otro", **elsewhere).status_code == 404
