@@ -11,6 +11,7 @@ from accounts.forms import ChoiceCards, MoneyInput
 from lending.forms.steps import amount_range
 from lending.forms_fields import AmountFormField
 from lending.matching import ProductTerms
+from lending.money import format_soles
 from lending.reasons import SEGMENTS
 from lending.simulation import amount_out_of_range, nearest, terms_on_offer
 
@@ -53,8 +54,11 @@ class SimulatorForm(forms.Form):
         amount = str(asked.get("amount", "")) if "amount" in asked else self._usual_amount()
         wanted = _whole(asked.get("term_months"))
         self.pinned = code if code in of_segment else ""
-        self.code = self.pinned or self._fitting(of_segment, amount, wanted or USUAL_TERM)
-        term, terms = self._term(wanted)
+        lending = [self.pinned] if self.pinned else self._lending(of_segment, amount)
+        term, terms = self._term([products[one] for one in lending], wanted)
+        self.code = next(
+            (one for one in lending if products[one].term_min <= term <= products[one].term_max), lending[0]
+        )
         super().__init__(
             {"segment": segment, "amount": amount, "term_months": str(term), "product": self.code}, auto_id="sim_%s"
         )
@@ -70,11 +74,17 @@ class SimulatorForm(forms.Form):
     def clean_amount(self) -> Decimal:
         amount: Decimal = self.cleaned_data["amount"]
         if not self.product.amount_min <= amount <= self.product.amount_max:
-            raise forms.ValidationError(
-                amount_out_of_range(self.product.name, self.product.amount_min, self.product.amount_max),
-                code="out_of_range",
-            )
+            raise forms.ValidationError(self._out_of_range(amount), code="out_of_range")
         return amount
+
+    def _out_of_range(self, amount: Decimal) -> str:
+        """What is lent instead: by the product asked for, or by all of them."""
+        if self.pinned or self.low <= amount <= self.high:
+            return amount_out_of_range(self.product.name, self.product.amount_min, self.product.amount_max)
+        return _("Prestamos de %(low)s a %(high)s: escribe un monto entre esos dos") % {
+            "low": format_soles(self.low),
+            "high": format_soles(self.high),
+        }
 
     def clean_term_months(self) -> int:
         return int(self.cleaned_data["term_months"])
@@ -82,22 +92,21 @@ class SimulatorForm(forms.Form):
     def _usual_amount(self) -> str:
         return f"{min(max(USUAL_AMOUNT, self.low), self.high):.2f}".removesuffix(".00")
 
-    def _fitting(self, of_segment: Mapping[str, ProductTerms], typed: str, term: int) -> str:
-        """The first product that lends the amount for the term, else the amount, else the first."""
+    def _lending(self, of_segment: Mapping[str, ProductTerms], typed: str) -> list[str]:
+        """Products that lend the amount, the everyday ones (the smallest amounts) first; all when none does."""
         try:
             amount = self.base_fields["amount"].to_python(typed) or Decimal(0)
         except forms.ValidationError:
             amount = Decimal(0)
-        lends = [code for code, one in of_segment.items() if one.amount_min <= amount <= one.amount_max]
-        fits = [code for code in lends if of_segment[code].term_min <= term <= of_segment[code].term_max]
-        return next(iter([*fits, *lends, *of_segment]))
+        codes = sorted(of_segment, key=lambda code: (of_segment[code].amount_min, of_segment[code].name))
+        return [code for code in codes if of_segment[code].amount_min <= amount <= of_segment[code].amount_max] or codes
 
-    def _term(self, wanted: int | None) -> tuple[int, Sequence[int]]:
-        product = self.product
-        terms = terms_on_offer(product.term_min, product.term_max)
+    def _term(self, lending: Sequence[ProductTerms], wanted: int | None) -> tuple[int, Sequence[int]]:
+        """The term to work with and those on offer, over all products that lend the amount."""
+        terms = terms_on_offer(min(one.term_min for one in lending), max(one.term_max for one in lending))
         if wanted is None:
             return nearest(USUAL_TERM, terms), terms
-        if product.term_min <= wanted <= product.term_max:
+        if any(one.term_min <= wanted <= one.term_max for one in lending):
             return wanted, sorted({*terms, wanted})
         self.term_changed = True
         return nearest(wanted, terms), terms

@@ -93,6 +93,7 @@ class RequestForm(StepForm):
 class IdentityForm(StepForm):
     """Who asks, as in their document."""
 
+    mark_optional = False  # mobile or e-mail: one of them is needed, and the words say so
     step = "identity"
 
     full_name = forms.CharField(
@@ -125,12 +126,12 @@ class IdentityForm(StepForm):
     )
     phone = forms.CharField(
         label=_("Celular"),
-        help_text=_("Para avisarte de la respuesta."),
+        help_text=_("Para avisarte de la respuesta. Si no tienes, deja tu correo."),
         required=False,
         widget=forms.TextInput({"class": "input-num", "inputmode": "tel", "autocomplete": "tel-national"}),
     )
     email = forms.CharField(
-        label=_("Correo"),
+        label=_("Correo (opcional)"),
         required=False,
         widget=forms.TextInput({"inputmode": "email", "autocomplete": "email"}),
     )
@@ -281,6 +282,8 @@ class MoneyForm(FactsForm):
                 widget=ChoiceCards(),
                 error_messages={"required": gate.empty_message, "invalid_choice": gate.empty_message},
             )
+            needed = self.fields[gate.needs]
+            needed.required, needed.error_messages["required"] = True, gate.needs_message
         behind = [name for gate in GATES for name in (gate.name, *gate.facts)]
         self.order_fields([name for name in self.fields if name not in behind] + behind)
 
@@ -297,8 +300,6 @@ class MoneyForm(FactsForm):
         for gate in GATES:
             answer = cleaned.get(gate.name)
             if answer == "yes":
-                if cleaned.get(gate.needs) is None and gate.needs not in self.errors:
-                    self.add_error(gate.needs, gate.needs_message)
                 continue
             for name in gate.facts:  # what stands behind an unopened gate was not asked
                 self.errors.pop(name, None)
@@ -316,9 +317,9 @@ class ConsentsForm(StepForm):
         super().__init__(*args, **options)
         self.texts, self.at_counter = texts, at_counter
         for text in texts:
-            self.fields[f"consent_{text.purpose}"] = forms.BooleanField(
-                label=text.title, help_text=text.body, required=False
-            )
+            box = forms.BooleanField(label=text.title, help_text=text.body, required=False)
+            box.consent = text  # type: ignore[attr-defined]
+            self.fields[f"consent_{text.purpose}"] = box
         if at_counter:
             self.fields["read_aloud"] = forms.BooleanField(
                 label=_("Le leí cada permiso y marqué lo que la persona respondió"),

@@ -69,10 +69,14 @@ class Result:
         return main_reasons(self.told, SHOWN_REASONS)[0]
 
     @property
+    def to_do(self) -> list[Told]:
+        """Reasons against that the person can do something about, the heaviest first."""
+        return [one for one in main_reasons(self.told, len(self.told))[1] if one.action][:SHOWN_REASONS]
+
+    @property
     def against(self) -> list[Told]:
-        """The heaviest reasons against, those with something to do about first."""
-        reasons = main_reasons(self.told, len(self.told))[1]
-        return sorted(reasons, key=lambda one: (not one.action, one.points))[:SHOWN_REASONS]
+        """The heaviest reasons against that no near change would move."""
+        return [one for one in main_reasons(self.told, SHOWN_REASONS)[1] if not one.action]
 
     @property
     def chosen(self) -> Offer | None:

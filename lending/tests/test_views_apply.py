@@ -175,8 +175,8 @@ BAD_ANSWERS = [
     ("money", "monthly_sales", value)
     for value in ("98O", "-5", "NaN", "1e9", f"{10**18}", "3.000", "3,000", "😀", "\x00", "x" * 900_000, "1/2", "inf")
 ] + [
-    ("money", "digital_share", "11"),
-    ("money", "digital_share", "2.5"),
+    ("activity", "digital_share", "11"),
+    ("activity", "digital_share", "2.5"),
     ("money", "dependants", "-1"),
     ("money", "dependants", "1.5"),
     ("money", "has_debts", "tal vez"),

@@ -226,7 +226,7 @@ def test_other_ways_of_paying_are_told_on_the_card(institution, ready, easy, pro
 
 
 def test_declined_uses_the_same_page_with_reasons_and_a_way_on(institution, ready, strict, person, phone):
-    application = answered(institution, person)
+    application = answered(institution, person, facts={"savings_balance": Decimal(0), "creditors": 3})
     assert application.status == "declined"
     page = text_of(phone.get(page_of(institution, application)))
     assert "por ahora no podemos ofrecerte este crédito" in page

@@ -82,8 +82,8 @@ def test_the_simulator_swaps_its_answer_alone(institution, products, anonymous_c
 @pytest.mark.parametrize(
     ("typed", "told"),
     [
-        ("300", "presta de S/ 500 a S/ 15,000"),
-        ("99999", "presta de S/ 500 a S/ 15,000"),
+        ("300", "Prestamos de S/ 500 a S/ 15,000"),
+        ("99999", "Prestamos de S/ 500 a S/ 15,000"),
         ("", "Escribe cuánto necesitas"),
         ("tres mil", "sin letras"),
         ("3.000", "¿Quieres decir 3000 o 3.00?"),
@@ -101,6 +101,12 @@ def test_an_amount_that_cannot_be_lent_is_explained(landing, products, anonymous
     assert told in page
     assert page.startswith("Error: ")
     assert "Solicitar este crédito" not in page
+
+
+def test_a_product_asked_for_by_name_explains_its_own_range(landing, products, anonymous_client):
+    product = products["household"].product
+    page = text_of(anonymous_client.get(landing, {"product": product.code, "amount": "90000"}))
+    assert f"{product.name} presta de S/ 500 a S/ 15,000" in page
 
 
 @pytest.mark.parametrize("asked", [{"term_months": "600"}, {"term_months": "x"}, {"segment": "x"}, {"product": "x"}])

@@ -22,7 +22,7 @@ ACTIVITY: dict[str, dict[str, str]] = {
     "enterprise": {
         "trade_name": "Bodega Rosita", "sector": "commerce", "business_months_years": "6",
         "business_months_months": "2", "premises": "rented", "inventory_value": "8000", "equipment_value": "3000",
-        "sales_trend": "up", "keeps_records": "yes",
+        "sales_trend": "up", "keeps_records": "yes", "digital_share": "3",
     },
     "farm": {
         "crop": "potato", "hectares": "2.5", "irrigation": "irrigated", "land_tenure": "owned",

@@ -19,14 +19,15 @@ from accounts.actors import Actor
 from accounts.errors import InvalidInput, NotAllowed
 from accounts.http import Request
 from accounts.services import join_as_applicant
-from lending.facts import SEGMENTS, step_of
+from lending.facts import step_of
+from lending.forms.simulator import ORDER
 from lending.forms.steps import FORMS, RequestForm, StepForm
 from lending.models import Application
+from lending.reasons import SEGMENTS
 from lending.selectors.products import published_products
 from lending.services.applications import save_step, start_application, submit_application
 from lending.views.drafts import REQUEST, Draft, lending_limits, own_draft
 from lending.views.review import Summary
-from scoring.models import Segment
 
 RETURN: Final = "review"  # ?from=review: a saved step leads back to the summary
 MOST_DRAFTS_SHOWN: Final = 3
@@ -53,10 +54,10 @@ def _start(request: Request, *, at_counter: bool) -> HttpResponse:
     asked = request.POST if request.method == "POST" else request.GET
     segment = asked.get("segment", "")
     products = list(published_products())
-    offered = [one for one in SEGMENTS if any(version.product.segment == one for version in products)]
+    offered = [one for one in ORDER if any(version.product.segment == one for version in products)]
     context: dict[str, Any] = {"at_counter": at_counter, "drafts": [] if at_counter else _drafts(request)}
     if segment not in offered:
-        context["segments"] = [(one, Segment(one).label) for one in offered]
+        context["segments"] = [(one, SEGMENTS[one].capitalize()) for one in offered]
         return render(request, "lending/apply/segment.html", context, status=422 if request.method == "POST" else 200)
     options: dict[str, Any] = {"segment": segment, "limits": lending_limits(segment)}
     wished = next(
@@ -69,7 +70,7 @@ def _start(request: Request, *, at_counter: bool) -> HttpResponse:
         form = RequestForm(request.POST, **options)
         if form.is_valid():
             return redirect(_started(request, form, wished.product_id if wished else None, at_counter=at_counter))
-    context |= {"form": form, "segment": segment, "segment_label": Segment(segment).label, "product": wished}
+    context |= {"form": form, "segment": segment, "segment_label": SEGMENTS[segment].capitalize(), "product": wished}
     return render(request, "lending/apply/start.html", context, status=422 if form.is_bound else 200)
 
 

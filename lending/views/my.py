@@ -195,7 +195,8 @@ def _page(request: Request, found: Result) -> dict[str, Any]:
         "reasons": [_shown(reason) for reason in found.reasons],
         "refusals": [(one.name, [_shown(reason)["text"] for reason in one.reasons]) for one in found.refusals],
         "helped": [{"text": one.text, "kind": "ok"} for one in found.helped],
-        "against": [{"text": f"{one.text} {one.action}".strip(), "kind": "warn"} for one in found.against],
+        "to_do": [{"text": f"{one.text} {one.action}", "kind": "warn"} for one in found.to_do],
+        "against": [{"text": one.text, "kind": "mut"} for one in found.against],
         "valid_until": min((one.valid_until for one in offers), default=None),
         "may_review": found.review is None and found.decision is None,
     }
