@@ -11,7 +11,7 @@ from accounts import outbox
 from accounts.models import OutboxEvent
 from accounts.relay import Relay
 from accounts.tenancy.scope import NoInstitutionScope, institution_scope
-from portal.local.processes import wait_until
+from accounts.tests.waiting import wait_until
 
 EVENT, TASK = "lending.application.submitted", "lending.tasks.assess_applications"
 
