@@ -70,7 +70,8 @@ def match(profile: ApplicantProfile, products: Sequence[ProductTerms], policy: M
 
     The amount asked for is tried first at the term asked for, then at the shortest longer term that is
     affordable, then the largest smaller amount. Offers of the full amount come first, the one that costs
-    least over what is received before the others; then the smaller ones, by TCEA.
+    least over what is received before the others; then the smaller ones, by TCEA as shown
+    and by amount.
     """
     answers = [_answer(profile, product, policy) for product in products]
     offers = sorted((answer for answer in answers if answer.eligible), key=lambda offer: _cost(profile, offer))
@@ -246,8 +247,10 @@ def _cost(profile: ApplicantProfile, offer: Match) -> tuple[bool, Decimal, Decim
     schedule = offer.schedule
     assert schedule is not None  # offers have one
     smaller = schedule.terms.principal < profile.amount
-    cost, tcea = schedule.totals.cost, schedule.tcea
-    return smaller, tcea if smaller else cost, cost if smaller else tcea, str(offer.product_id)
+    cost, tcea = schedule.totals.cost, round(schedule.tcea, 4)  # as people see it
+    if smaller:
+        return smaller, tcea, -schedule.terms.principal, str(offer.product_id)
+    return smaller, cost, tcea, str(offer.product_id)
 
 
 def _own_reasons(

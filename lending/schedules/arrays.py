@@ -72,7 +72,7 @@ def level_schedules(
     parts = [np.empty((installments, count), np.int64) for _part in range(4)]
     installment = np.empty(count, np.int64)
     for chunk in _chunks(count):
-        rates = _rates(tea[chunk], days if days.shape[1] == 1 else days[:, chunk])
+        rates = period_rates(tea[chunk], days if days.shape[1] == 1 else days[:, chunk])
         installment[chunk] = level = _levels(principal[chunk], rates, charge[chunk])
         _amortize(principal[chunk], rates, charge[chunk], level, [part[:, chunk] for part in parts])
     return LevelSchedules(installment, parts[0], parts[1], parts[2], parts[3], days)
@@ -105,7 +105,7 @@ def _check(principal: Int64, tea: Int64, insurance: Int64) -> None:
         raise ValueError("principal must be positive, rates must not be negative")
 
 
-def _rates(tea: Int64, days: NDArray[np.int16]) -> list[Float64]:
+def period_rates(tea: Int64, days: NDArray[np.int16]) -> list[Float64]:
     """Period rates in units of 1e-10, m times [n]: worked out once for each length of period that occurs."""
     lengths, place = _lengths(days)
     logs = np.log1p(tea / TEA_SCALE)

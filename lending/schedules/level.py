@@ -30,12 +30,12 @@ def level_installment(balance: int, rates: Sequence[int], insurance_rates: Seque
     return int(guess + 0.5)
 
 
-def exact_level(balance: int, charges: Sequence[int]) -> int:
+def exact_level(balance: int, charges: Sequence[int | Decimal]) -> int:
     """The level installment in Decimal; `charges` are interest and insurance of each period, 1e-10."""
     with localcontext(prec=34):
         growth, worth = Decimal(1), Decimal(0)
         for charge in charges:
-            growth *= 1 + Decimal(int(charge)) / RATE_SCALE
+            growth *= 1 + Decimal(charge) / RATE_SCALE
             worth += 1 / growth
         return int((balance / worth).quantize(Decimal(1), rounding=ROUND_HALF_UP))
 
