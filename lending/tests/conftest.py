@@ -15,12 +15,16 @@ from lending.tests import factories
 from scoring import registry
 from scoring.model_files import dump_model
 from scoring.models import Dataset, ScoringModel
-from scoring.tests.samples import live_model, small_training
+from scoring.points import Scale
+from scoring.serving import LiveModel
+from scoring.tests.samples import small_training
 
 
 @cache
 def _model_file(segment: str) -> bytes:
-    return dump_model(live_model(segment), small_training(segment)[0].booster)
+    trained = small_training(segment, rows=2_000, max_pairs=2)[0]
+    live = LiveModel(segment, trained.tables, trained.calibration, Scale(), {"made_for": "tests"})
+    return dump_model(live, trained.booster)
 
 
 def put_in_force(segment: str) -> ScoringModel:

@@ -1,0 +1,69 @@
+import io
+import json
+from collections import Counter
+from typing import Any
+
+import pytest
+from django.core.management import CommandError, call_command
+
+from accounts.models import AuditEntry, AuditPending, Institution, Membership, User
+from accounts.tenancy.scope import institution_scope
+from lending.demo.cases import CASES
+from lending.demo.people import PASSWORD, STAFF
+from lending.models import Application, Decision, Document, Offer, Parameter, Product, ReviewRequest
+
+Status = Application.Status
+
+
+@pytest.fixture
+def demo(champions: Any, settings: Any, tmp_path: Any) -> Any:
+    """The command's output, as JSON; the models are in force already, for training takes long."""
+    settings.DEMO = True
+    settings.LOCAL = type(settings.LOCAL)(home=tmp_path, files=tmp_path)
+
+    def run() -> dict[str, Any]:
+        written = io.StringIO()
+        call_command("seed_demo", "--json", stdout=written, stderr=io.StringIO())
+        return json.loads(written.getvalue())
+
+    return run
+
+
+def counted() -> dict[str, int]:
+    found: Counter[str] = Counter()
+    for institution in Institution.objects.exclude(kind="platform"):
+        with institution_scope(institution.pk):
+            for model in (Application, Decision, Document, Offer, Product, Membership, AuditEntry):
+                found[model.__name__] += model.objects.count()
+    return {**found, "people": User.objects.count()}
+
+
+def test_it_only_runs_in_a_demo(champions, settings):
+    settings.DEMO = False
+    with pytest.raises(CommandError):
+        call_command("seed_demo")
+
+
+@pytest.mark.transactional
+def test_two_lenders_come_to_life_once(demo, tmp_path):
+    told = demo()
+
+    assert {row["institution"] for row in told["sign_ins"]} == {"Ayni", "Caja Qantu", "Edpyme Tarpuy"}
+    assert PASSWORD in (tmp_path / "sign-ins.txt").read_text()
+    assert User.objects.get(email="rosa.huaman@ayni.example").check_password(PASSWORD)
+    assert Parameter.objects.filter(code="usury_cap_tea", is_demo=True).count() <= 1
+    qantu = Institution.objects.get(slug="qantu")
+    with institution_scope(qantu.pk):
+        assert Membership.objects.exclude(roles=["applicant"]).count() == len(STAFF["qantu"])
+        states = Counter(Application.objects.values_list("status", flat=True))
+        assert set(states) == set(Status.values) - {Status.SUBMITTED}
+        assert sum(states.values()) == sum(case.institution == "qantu" for case in CASES)
+        assert Offer.objects.filter(status="chosen").count() == 1
+        assert ReviewRequest.objects.count() == 1
+        assert Document.objects.filter(status="verified").exists()
+        assert Product.objects.count() == 5
+    assert not AuditPending.objects.exists()
+
+    before = counted()
+    assert demo()["sign_ins"] == told["sign_ins"]
+    assert counted() == before
