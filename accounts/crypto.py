@@ -73,9 +73,9 @@ def lookup_hash(institution_uuid: UUID, purpose: str, value: str) -> str:
     return hmac.new(_current()[1], message, hashlib.sha256).hexdigest()
 
 
-def keyed_digest(purpose: str, message: bytes) -> bytes:
-    """HMAC-SHA256 (32 bytes) under a key of this purpose, which nobody without the key file can make."""
-    return hmac.digest(_purpose_key(_current()[1], purpose), message, "sha256")
+def purpose_key(purpose: str) -> bytes:
+    """A key of its own for each purpose (32 bytes), for HMAC; nobody without the key file can make it."""
+    return _purpose_key(_current()[1], purpose)
 
 
 @cache

@@ -34,7 +34,7 @@ def record_many(actor: Actor, event: str, subjects: Iterable[tuple[Model, Mappin
     """Add an entry for each (subject, facts) in one statement; returns their ids in order."""
     institution_id = current_institution_id()
     who = actor_document(actor)
-    keys, acts = [], []
+    secret, keys, acts = witness_key(), [], []
     for subject, facts in subjects:
         keys.append(uuid7())
         acts.append(act_document(keys[-1], institution_id, event, who, subject, facts))
@@ -43,7 +43,7 @@ def record_many(actor: Actor, event: str, subjects: Iterable[tuple[Model, Mappin
             "INSERT INTO accounts_auditentry (id, institution_id, body)"
             " SELECT said.id, %s, audit_body(said.act, said.mac)"
             " FROM unnest(%s::uuid[], %s::text[], %s::text[]) AS said (id, act, mac)",
-            [institution_id, [str(key) for key in keys], acts, [witness(act) for act in acts]],
+            [institution_id, [str(key) for key in keys], acts, [witness(act, secret) for act in acts]],
         )
     return keys
 
@@ -68,19 +68,24 @@ def act_document(
     return orjson.dumps(document, default=plain).decode()
 
 
-def witness(act: str) -> str:
+def witness_key() -> bytes:
+    """The key of the entries' keyed hashes; the database never sees it."""
+    return crypto.purpose_key("audit entry")
+
+
+def witness(act: str, key: bytes) -> str:
     """The keyed hash of an act, 64 hex digits."""
-    return crypto.keyed_digest("audit entry", act.encode()).hex()
+    return hmac.digest(key, act.encode(), "sha256").hex()
 
 
-def is_ours(body: str, key: str, institution_id: int) -> bool:
+def is_ours(body: str, entry_id: str, institution_id: int, key: bytes) -> bool:
     """Whether the product wrote this body, for this row: its keyed hash fits what it says."""
     # {"v":1,"at_us":…,"mac":"…", is what the database put in front of the act.
     start, _, rest = body.partition('",')
     act = "{" + rest
-    if not act.startswith(f'{{"id":"{key}","institution":{institution_id},'):
+    if not act.startswith(f'{{"id":"{entry_id}","institution":{institution_id},'):
         return False
-    return hmac.compare_digest(start[-64:], witness(act))
+    return hmac.compare_digest(start[-64:], witness(act, key))
 
 
 def actor_document(actor: Actor) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from django.db import connections, transaction
 
 from accounts.audit import checkpoints, queries, signing
 from accounts.audit.checkpoints import SYSTEM, Checkpoint, CheckpointInvalid
-from accounts.audit.entries import is_ours
+from accounts.audit.entries import is_ours, witness_key
 from accounts.audit.sealer import Waiting, waiting
 from accounts.models import Institution
 
@@ -138,13 +138,16 @@ class _Run:
 
     def bodies(self, entries: int) -> list[Finding]:
         """Entries whose keyed hash does not fit: the product did not write them like that."""
+        secret = witness_key()
         suspects: list[str] = []
         done = 0
         # Inside a transaction, so that the named cursor needs no temporary copy of the table.
         with transaction.atomic(using=self.using), connections[self.using].chunked_cursor() as cursor:
             cursor.execute(queries.BODIES, {"institution": self.institution_id})
             while rows := cursor.fetchmany(5_000):
-                suspects += [key for key, institution_id, body in rows if not is_ours(body, key, institution_id)]
+                suspects += [
+                    key for key, institution_id, body in rows if not is_ours(body, key, institution_id, secret)
+                ]
                 done += len(rows)
                 self.progress("authorship", done, entries)
         return [

@@ -17,7 +17,7 @@ from django.utils import timezone
 from accounts import audit, crypto
 from accounts.actors import Actor
 from accounts.audit import checkpoints, merkle, sealer, verify
-from accounts.audit.entries import is_ours
+from accounts.audit.entries import is_ours, witness_key
 from accounts.audit.merkle import Head
 from accounts.audit.subjects import destroy_subject_key, subject_hash
 from accounts.models import AuditEntry, AuditPending, AuditSeal, SubjectKey
@@ -77,10 +77,12 @@ def test_a_body_must_name_its_own_row_and_institution(institution, other_institu
 def test_only_the_product_can_write_a_body(institution, officer):
     key = audit.record(officer, "accounts.test.done", institution, amount="10.00")
     body = AuditEntry.objects.get(pk=key).body
-    assert is_ours(body, str(key), institution.pk)
-    assert not is_ours(body.replace("10.00", "90.00"), str(key), institution.pk)
-    assert not is_ours(body, str(uuid7()), institution.pk)
-    assert not is_ours(body, str(key), institution.pk + 1)
+    secret = witness_key()
+    assert is_ours(body, str(key), institution.pk, secret)
+    assert not is_ours(body.replace("10.00", "90.00"), str(key), institution.pk, secret)
+    assert not is_ours(body, str(uuid7()), institution.pk, secret)
+    assert not is_ours(body, str(key), institution.pk + 1, secret)
+    assert not is_ours(body, str(key), institution.pk, b"another key")
 
 
 @pytest.mark.transactional
