@@ -82,6 +82,32 @@ class TestPublishedTables:
         ))  # fmt: skip
         assert str(schedule.installment) == installment
 
+    def test_two_percent_a_month_as_apache_fineract_prints_it(self):
+        """12,000 over four months at 2 % a month, disbursed on 20 September 2011."""
+        schedule = build_schedule(terms(
+            principal=Decimal(12_000), annual_rate=Decimal("0.24"), installments=4, disbursed_on=date(2011, 9, 20),
+            rate_type=RateType.NOMINAL, interest_period=InterestPeriod.SAME_AS_REPAYMENT,
+        ))  # fmt: skip
+        assert column(schedule, "due_on") == ["2011-10-20", "2011-11-20", "2011-12-20", "2012-01-20"]
+        assert column(schedule, "principal") == ["2911.49", "2969.72", "3029.11", "3089.68"]
+        assert column(schedule, "interest") == ["240.00", "181.77", "122.38", "61.79"]
+
+    @pytest.mark.parametrize(("grace", "principal", "interest"), [
+        (0, {1: 4167, 6: 4167, 20: 4167, 24: 4159},
+            {1: 2000, 2: 1917, 3: 1833, 4: 1750, 5: 1667, 6: 1583, 10: 1250, 20: 417, 24: 83}),
+        (5, {1: 0, 5: 0, 6: 5263, 20: 5263, 24: 5266}, {1: 2000, 6: 2000, 7: 1895, 10: 1579, 20: 526, 24: 105}),
+    ])  # fmt: skip
+    def test_equal_principal_in_hundreds_as_apache_fineract_prints_it(self, grace, principal, interest):
+        """Ten million over 24 months at 2 % a month in multiples of a hundred, with and without grace."""
+        schedule = build_schedule(terms(
+            principal=Decimal(100_000), decimals=0, annual_rate=Decimal("0.24"), installments=24,
+            disbursed_on=date(2014, 6, 2), rate_type=RateType.NOMINAL, grace_on_principal=grace,
+            interest_period=InterestPeriod.SAME_AS_REPAYMENT, amortization=Amortization.EQUAL_PRINCIPAL,
+        ))  # fmt: skip
+        rows = {row.n: row for row in schedule.rows}
+        assert {n: rows[n].principal for n in principal} == principal
+        assert {n: rows[n].interest for n in interest} == interest
+
     def test_flat_interest_is_the_same_every_month(self):
         """10,000 at 12 % nominal, flat, over a year: 100 of interest and 833.33 of principal a month."""
         schedule = build_schedule(terms(
