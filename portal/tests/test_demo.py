@@ -6,9 +6,8 @@ import signal
 import subprocess
 import sys
 import tempfile
-import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -21,8 +20,8 @@ from portal.local.site import PRODUCTION_VARIABLES, listening_socket
 from portal.tests import live
 
 pytestmark = pytest.mark.long
-FIRST_START_SECONDS = 240  # migrates, seeds and trains
-NEXT_START_SECONDS = 45
+FIRST_START_SECONDS = 600  # migrates, seeds and trains; half a minute to two on two idle cores
+NEXT_START_SECONDS = 120  # seconds, but a test run keeps the machine busy
 READY = re.compile(r"^Ready: (http://127\.0\.0\.1:\d+/)$", re.MULTILINE)
 
 
@@ -64,22 +63,45 @@ class RunningDemo:
         return own + named
 
 
-@pytest.fixture(scope="module")
-def home() -> Iterator[Path]:
-    """A local folder that keeps its data from one test to the next, as a checkout does."""
+def new_home() -> Iterator[Path]:
     folder = Path(tempfile.mkdtemp(prefix="ayni-demo-"))
     folder.chmod(0o755)
     yield folder
     live.forget(folder)
 
 
+@pytest.fixture(scope="module")
+def home() -> Iterator[Path]:
+    """A local folder that keeps its data from one test to the next, as a checkout does."""
+    yield from new_home()
+
+
 @pytest.fixture
-def demo(home: Path) -> Iterator[RunningDemo]:
-    running = RunningDemo(home)
-    yield running
-    if running.process.poll() is None:
-        running.process.terminate()
-    running.process.wait(60)
+def other_home() -> Iterator[Path]:
+    """That of another checkout."""
+    yield from new_home()
+
+
+@pytest.fixture
+def start_demo(home: Path) -> Iterator[Callable[..., RunningDemo]]:
+    """Starts demos that end with the test, whatever becomes of it."""
+    started: list[RunningDemo] = []
+
+    def start(where: Path = home, port: int = 0) -> RunningDemo:
+        started.append(RunningDemo(where, port))
+        return started[-1]
+
+    yield start
+    for running in started:
+        if running.process.poll() is None:
+            running.process.terminate()
+        running.process.wait(60)
+
+
+@pytest.fixture
+def demo(start_demo) -> RunningDemo:
+    """One in the folder of this module."""
+    return start_demo()
 
 
 def free_port() -> int:
@@ -116,8 +138,7 @@ def test_a_second_demo_of_the_same_checkout_says_where_the_first_is(demo, home):
 
 
 @pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGKILL])
-def test_no_process_is_left_however_it_ends(home, signum):
-    demo = RunningDemo(home)
+def test_no_process_is_left_however_it_ends(demo, signum):
     demo.wait_until_ready()
     family = demo.family()
     assert len(family) > 10
@@ -130,9 +151,8 @@ def test_no_process_is_left_however_it_ends(home, signum):
 
 
 def test_the_data_is_kept_and_a_crashed_worker_comes_back(demo, home):
-    began = time.monotonic()
     demo.wait_until_ready()
-    assert time.monotonic() - began < NEXT_START_SECONDS
+    assert "AUC" not in demo.printed, "the models were trained again"
     worker = next(p for p in demo.family() if "celery" in p.cmdline() and "worker" in p.cmdline())
     worker.kill()
     assert wait_until(lambda: "worker ended (signal SIGKILL); starting it again" in demo.printed, 10)
@@ -141,25 +161,20 @@ def test_the_data_is_kept_and_a_crashed_worker_comes_back(demo, home):
     )
 
 
-def test_a_busy_port_is_said_and_the_next_one_answers(home):
+def test_a_busy_port_is_said_and_the_next_one_answers(start_demo):
     with closing(listening_socket(0)) as busy:
         taken = busy.getsockname()[1]
-        demo = RunningDemo(home, taken)
+        demo = start_demo(port=taken)
         address = demo.wait_until_ready()
         assert f"Port {taken} is taken by another program" in demo.printed
         assert '"ready": true' in fetch(f"{address}readyz")
-        demo.process.terminate()
-        demo.process.wait(30)
 
 
-def test_two_checkouts_run_side_by_side(demo, home):
+def test_two_checkouts_run_side_by_side(other_home, demo, start_demo):
     address = demo.wait_until_ready()
-    other_home = Path(tempfile.mkdtemp(prefix="ayni-demo-"))
-    other_home.chmod(0o755)
-    other = RunningDemo(other_home)
-    assert wait_until(lambda: "Bringing the database up to date" in other.printed, 30), other.printed
+    other = start_demo(other_home)
+    assert wait_until(lambda: "Bringing the database up to date" in other.printed, 60), other.printed
     assert '"ready": true' in fetch(f"{address}readyz")
     other.process.send_signal(signal.SIGINT)
     assert other.process.wait(30) == 0, other.printed
-    live.forget(other_home)
     assert '"ready": true' in fetch(f"{address}readyz")
