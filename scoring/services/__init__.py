@@ -1,6 +1,7 @@
 """What the scoring floor does: keep data sets, train and register models, put one in force, score applications."""
 
 from scoring.services.datasets import import_dataset, load_table
+from scoring.services.evaluation import evaluate_model
 from scoring.services.promotion import promote_model
 from scoring.services.scores import ScoredApplication, ScoreRequest, score_applications
 from scoring.services.training import train_on_dataset, train_segment_model
@@ -8,6 +9,7 @@ from scoring.services.training import train_on_dataset, train_segment_model
 __all__ = [
     "ScoreRequest",
     "ScoredApplication",
+    "evaluate_model",
     "import_dataset",
     "load_table",
     "promote_model",

@@ -2,14 +2,16 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from uuid import UUID
 
 from django.db import transaction
 from django.utils.translation import gettext as _
 
 from accounts.actors import Actor
-from accounts.errors import NotAllowed
+from accounts.errors import NotAllowed, NotFound
 from accounts.models import Institution
 from accounts.tenancy.scope import institution_scope
+from scoring.models import ScoringModel
 
 
 def require(actor: Actor, permission: str, institution: Institution | None) -> None:
@@ -28,3 +30,15 @@ def chain_of(institution: Institution | None) -> Iterator[None]:
     owner = institution or Institution.objects.get(slug=Institution.PLATFORM_SLUG)
     with institution_scope(owner.pk), transaction.atomic():
         yield
+
+
+def visible_model(model_id: UUID, actor: Actor) -> ScoringModel:
+    """The model, if it is shared or of the actor's institution: another's looks as if it did not exist."""
+    if actor.institution_id is None:
+        found = ScoringModel.objects.filter(pk=model_id, institution=None).first()
+    else:
+        with institution_scope(actor.institution_id):
+            found = ScoringModel.objects.select_related("institution").filter(pk=model_id).first()
+    if found is None or found.institution_id not in (None, actor.institution_id):
+        raise NotFound(_("No encontramos ese modelo."))
+    return found

@@ -8,11 +8,10 @@ from django.utils.translation import gettext as _
 
 from accounts import audit
 from accounts.actors import Actor
-from accounts.errors import InvalidState, NotAllowed, NotFound
-from accounts.tenancy.scope import institution_scope
+from accounts.errors import InvalidState, NotAllowed
 from scoring import registry
 from scoring.models import ScoringModel
-from scoring.services.owners import chain_of, require
+from scoring.services.owners import chain_of, require, visible_model
 
 # Kept to compare with; what `scoring.recipe.runs` trains besides the live kind.
 ONLY_TO_COMPARE = frozenset({"additive-xgboost-table", "stack", "xgboost"})
@@ -26,7 +25,7 @@ def promote_model(*, model_id: UUID, actor: Actor, reason: str) -> ScoringModel:
     other than the trainer promotes it, InvalidState when the model cannot serve, Unavailable when its file is not
     what was registered.
     """
-    model = _visible_model(model_id, actor)
+    model = visible_model(model_id, actor)
     institution = model.institution
     require(actor, "scoring.promote_model", institution)
     if actor.kind != "user" or actor.user_id is None:
@@ -80,15 +79,3 @@ def _check_promotable(model: ScoringModel, actor: Actor) -> None:
     if not model.metrics.get("auc_low", 0) > 0.5:
         raise InvalidState(_("Este modelo no distingue mejor que el azar."), code="no_better_than_chance")
     registry.verify(model)
-
-
-def _visible_model(model_id: UUID, actor: Actor) -> ScoringModel:
-    """The model, if it is shared or of the actor's institution: another's looks as if it did not exist."""
-    if actor.institution_id is None:
-        found = ScoringModel.objects.filter(pk=model_id, institution=None).first()
-    else:
-        with institution_scope(actor.institution_id):
-            found = ScoringModel.objects.select_related("institution").filter(pk=model_id).first()
-    if found is None or found.institution_id not in (None, actor.institution_id):
-        raise NotFound(_("No encontramos ese modelo."))
-    return found

@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -18,8 +19,9 @@ from scoring.recipe.runs import run
 from scoring.recipe.stack import load_stack, stack_weights
 from scoring.recipe.transparent import holds_facts
 from scoring.recipe.tuned import train_tuned
-from scoring.services import import_dataset, promote_model, train_on_dataset
+from scoring.services import evaluate_model, import_dataset, promote_model, train_on_dataset
 from scoring.synthetic import borrowers, fact_names
+from scoring.tests.factories import register_model
 from scoring.training import CannotTrain, stratified_folds
 
 
@@ -248,7 +250,7 @@ def test_a_table_of_declared_facts_gives_a_model_that_can_be_put_in_force(own_hi
     assert promoted.status == ScoringModel.Status.CHAMPION
 
 
-@pytest.mark.parametrize("algorithm", ["stack", "additive-xgboost"])
+@pytest.mark.parametrize("algorithm", [pytest.param("stack", marks=pytest.mark.long), "additive-xgboost"])
 def test_models_of_other_tables_are_for_comparison(history, algorithm):
     model = train_on_dataset(dataset=history, actor=SYSTEM, algorithm=algorithm, splits="holdout30")
     assert model.parameters["columns"] == [*COLUMNS, "asked_on"]
@@ -282,3 +284,24 @@ def test_train_from_the_command_line(history, capsys):
         call_command("train_model", "--dataset", "histroy")
     with pytest.raises(CommandError, match="--as-of"):
         call_command("train_model", "--dataset", "history", "--splits", "time")
+
+
+def test_a_model_is_measured_on_other_peoples_facts(own_history, capsys):
+    model = register_model("household", status=ScoringModel.Status.CANDIDATE)
+    call_command("evaluate_model", model.name, "--json")
+    assert json.loads(capsys.readouterr().out)["auc"] == model.metrics["auc"]
+    call_command("evaluate_model", model.name, "--dataset", "own", "--cutoff", "0.08", "--json")
+    figures = json.loads(capsys.readouterr().out)
+    assert 0.6 < figures["auc"] < 0.95
+    assert figures["rows"] == own_history.rows
+    assert figures["at_cutoff"]["cutoff"] == 0.08
+    with pytest.raises(CommandError, match="--cutoff"):
+        call_command("evaluate_model", model.name, "--cutoff", "7")
+
+
+def test_a_table_without_facts_measures_no_live_model(history, officer):
+    model = register_model("household", status=ScoringModel.Status.CANDIDATE)
+    with pytest.raises(CommandError, match="declared facts"):
+        call_command("evaluate_model", model.name, "--dataset", "history")
+    with pytest.raises(NotAllowed):
+        evaluate_model(model_id=model.pk, actor=replace(officer, roles=frozenset({"applicant"})))

@@ -1,0 +1,42 @@
+"""Measuring registered models again, on borrowers they were not trained on."""
+
+from typing import Any
+from uuid import UUID
+
+from accounts.actors import Actor
+from accounts.errors import NotAllowed
+from scoring import registry
+from scoring.models import Dataset
+from scoring.services.datasets import load_table
+from scoring.services.owners import visible_model
+
+
+def evaluate_model(
+    *, model_id: UUID, actor: Actor, dataset: Dataset | None = None, cutoff: float = 0.10
+) -> dict[str, Any]:
+    """A model's figures: those kept from its training or, on a data set of declared facts, measured now.
+
+    On a data set they include what refusing everyone at or above `cutoff` would have done. Raises NotFound,
+    NotAllowed, Unavailable when the model's file cannot be used, or CannotTrain for a table without facts.
+    """
+    from scoring.evaluation import at_cutoff, evaluate
+    from scoring.recipe.transparent import facts_matrix, holds_facts
+    from scoring.training import CannotTrain
+
+    model = visible_model(model_id, actor)
+    if not actor.can("scoring.view_models") and not actor.roles & {"operator", "system"}:
+        raise NotAllowed
+    described = {"model": str(model.pk), "name": model.name, "algorithm": model.algorithm, "status": model.status}
+    if dataset is None:
+        return {**described, "dataset": model.dataset.name, **model.metrics}
+    table = load_table(dataset)
+    if dataset.segment != model.segment or not holds_facts(model.segment, list(table.frame.columns)):
+        raise CannotTrain(f"{dataset} does not hold the declared facts of {model.segment}")
+    live = registry.live_model(model)
+    pd = live.score_matrix(facts_matrix(model.segment, table.frame)).pd
+    return {
+        **described,
+        "dataset": dataset.name,
+        **evaluate(table.outcomes, pd),
+        "at_cutoff": at_cutoff(table.outcomes, pd, cutoff),
+    }
