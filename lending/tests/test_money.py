@@ -6,7 +6,6 @@ from django.utils import translation
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lending.fields import MoneyField
 from lending.forms_fields import AmountFormField
 from lending.money import (
     MAX_AMOUNT,
@@ -161,38 +160,6 @@ def test_amounts_and_rates_are_shown_the_peruvian_way():
     assert format_percent(Decimal("0.38106")) == "38.11%"
     assert format_percent(Decimal("0.5"), decimals=0) == "50%"
     assert round_money(Decimal("0.005")) == Decimal("0.01")
-
-
-class TestMoneyField:
-    field = MoneyField()
-
-    def test_stores_centimos_and_gives_back_soles(self):
-        assert self.field.get_prep_value(Decimal("3000.50")) == 300050
-        assert self.field.from_db_value(300050, None, None) == Decimal("3000.50")
-        assert self.field.get_prep_value(None) is None is self.field.from_db_value(None, None, None)
-
-    @pytest.mark.parametrize("value", [1.5, Decimal("1.001"), Decimal("NaN")])
-    def test_refuses_floats_and_third_decimals(self, value):
-        with pytest.raises((TypeError, ValueError)):
-            self.field.get_prep_value(value)
-        with pytest.raises(ValidationError):
-            self.field.to_python(value)
-
-    def test_survives_a_fixture(self):
-        assert self.field.to_python("3000.50") == Decimal("3000.50")
-        with pytest.raises(ValidationError):
-            self.field.to_python("mucho")
-
-    def test_aggregates_to_decimal_soles(self):
-        from django.db.models import Sum, Value
-
-        total = Sum(Value(Decimal("3.50"), output_field=MoneyField()))
-        assert isinstance(total.output_field, MoneyField)
-        difference = Value(Decimal(3), MoneyField()) - Value(Decimal(1), MoneyField())
-        assert isinstance(difference.output_field, MoneyField)
-
-    def test_its_form_field_reads_amounts(self):
-        assert isinstance(self.field.formfield(), AmountFormField)
 
 
 class TestAmountFormField:
