@@ -35,6 +35,7 @@ EVENTS: Final[dict[str, Any]] = {
     "accounts.api_client.deactivated": _("Cliente de API desactivado"),
     "accounts.subject_key.destroyed": _("Clave de seudónimo destruida"),
     "accounts.audit.verified": _("Registro verificado"),
+    "accounts.evidence.exported": _("Paquete de evidencia exportado"),
     # models
     "scoring.dataset.created": _("Conjunto de datos incorporado"),
     "scoring.model.trained": _("Modelo entrenado"),
@@ -84,6 +85,7 @@ AREAS: Final[dict[str, Any]] = {
     "accounts.api_client": _("Clientes de API"),
     "accounts.institution": _("Entidad"),
     "accounts.audit": _("Registro"),
+    "accounts.evidence": _("Evidencia"),
 }
 SUBJECTS: Final[dict[str, Any]] = {
     "accounts.institution": _("Entidad"),
@@ -165,6 +167,9 @@ FACTS: Final[dict[str, Any]] = {
     "ok": _("íntegro"),
     "entries": _("eventos"),
     "seq": _("último evento"),
+    "first_seq": _("desde el evento"),
+    "last_seq": _("hasta el evento"),
+    "checkpoints": _("puntos de control"),
     "head": _("huella de cabeza"),
     "first_bad": _("primer evento dañado"),
     "ms": _("milisegundos"),
