@@ -34,7 +34,7 @@ def examine(paths: Paths, embedded: bool) -> Iterator[Finding]:
     checks: list[Callable[[], Finding]] = [python, lambda: disk(paths.home), messages, chromium]
     if embedded:
         checks.append(lambda: sockets(paths))
-    checks += [keys, database, roles, migrations, queues, models]
+    checks += [keys, database, roles, migrations, lambda: evidence(embedded), queues, models]
     for check in checks:
         yield check()
 
@@ -149,6 +149,24 @@ def migrations() -> Finding:
     if plan:
         return Finding("migrations", WRONG, f"{len(plan)} not applied, first {plan[0][0]}", MIGRATE)
     return Finding("migrations", OK, "all applied")
+
+
+def evidence(embedded: bool) -> Finding:
+    """Audit entries sealed within five minutes; a demo that has been stopped leaves some for the next time."""
+    from django.db import Error
+
+    from accounts.audit.sealer import waiting
+
+    try:
+        found = waiting()
+    except Error:
+        return Finding("audit", WRONG, "the database cannot be asked", MIGRATE)
+    if found is None:
+        return Finding("audit", NOTE, "not known here: DATABASE_SYSTEM_URL is not set", "ask where the sealer runs")
+    if found.alarming:
+        words = f"{found.count} entries wait for their seal, the oldest for {found.seconds / 60:.0f} minutes"
+        return Finding("audit", NOTE if embedded else WRONG, words, "start `manage.py seal_audit`")
+    return Finding("audit", OK, f"{found.count} entries wait for their seal")
 
 
 def queues() -> Finding:

@@ -8,6 +8,7 @@ import pytest
 from django.core.management import call_command
 from django.db import connections
 
+from accounts.tests.evidence import act
 from portal.local import doctor
 from portal.local.paths import paths
 
@@ -89,3 +90,14 @@ def test_a_full_disk_and_a_missing_browser_are_told_apart(tmp_path, monkeypatch)
     assert doctor.disk(tmp_path / "not-yet").status == doctor.WRONG
     monkeypatch.setenv("PATH", "")
     assert doctor.chromium().status == doctor.NOTE
+
+
+@pytest.mark.transactional
+def test_a_sealer_that_sleeps_is_named(servers, fresh_database, institution):
+    assert finding("audit").status == doctor.OK
+    act(institution, 2)
+    servers.postgres.query("UPDATE accounts_auditpending SET queued_at = now() - interval '9 minutes'", fresh_database)
+    assert finding("audit").status == doctor.NOTE  # a stopped demo
+    found = doctor.evidence(embedded=False)
+    assert (found.status, found.found) == (doctor.WRONG, "2 entries wait for their seal, the oldest for 9 minutes")
+    assert "seal_audit" in found.mend

@@ -1,5 +1,11 @@
+import re
+
 import pytest
 from django.test import Client
+
+from accounts.tests.evidence import act
+
+pytestmark = pytest.mark.transactional
 
 
 def test_this_machine_reads_the_figures(client: Client):
@@ -24,3 +30,13 @@ def test_a_token_opens_it_from_elsewhere(client: Client, settings):
     settings.METRICS_TOKEN = "secreto"
     assert client.get("/metrics", HTTP_AUTHORIZATION="Bearer secreto", **elsewhere).status_code == 200
     assert client.get("/metrics", HTTP_AUTHORIZATION="Bearer otro", **elsewhere).status_code == 404
+
+
+def test_entries_that_wait_for_their_seal_are_a_figure(client: Client, institution, superuser):
+    act(institution, 3)
+    superuser.run("UPDATE accounts_auditpending SET queued_at = now() - interval '400 seconds'")
+    text = client.get("/metrics").content.decode()
+    assert "ayni_audit_unsealed_entries 3.0" in text
+    age = re.search(r"ayni_audit_unsealed_seconds (\d+)", text)
+    assert age
+    assert 400 <= int(age[1]) < 460
