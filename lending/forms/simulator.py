@@ -31,7 +31,7 @@ class SimulatorForm(forms.Form):
     amount = AmountFormField(
         label=_("¿Cuánto necesitas?"),
         subject=_("El monto"),
-        widget=MoneyInput(),
+        widget=MoneyInput(attrs={"aria-describedby": "sim_amount_helptext sim_amount_error"}),
         error_messages={"required": _("Escribe cuánto necesitas, por ejemplo 3000")},
     )
     term_months = forms.ChoiceField(

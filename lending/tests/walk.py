@@ -37,7 +37,7 @@ _SHARED = {
 MONEY: dict[str, dict[str, str]] = {
     "household": {"monthly_income": "3200", "other_income": "0", **_SHARED},
     "enterprise": {
-        "monthly_sales": "2100", "monthly_purchases": "1200", "business_expenses": "400", "digital_share": "3",
+        "monthly_sales": "2100", "monthly_purchases": "1200", "business_expenses": "400",
         "other_income": "0", **_SHARED,
     },
     "farm": {

@@ -73,7 +73,7 @@ def simulator(request: Request, slug: str) -> HttpResponse:
     shelf = Shelf()
     if not shelf.versions:
         raise Http404
-    return render(request, "lending/_simulation.html", _simulation(request, shelf))
+    return render(request, "lending/_simulation.html", {**_simulation(request, shelf), "swapped": True})
 
 
 @require_safe
@@ -129,7 +129,8 @@ def _simulation(request: Request, shelf: Shelf) -> dict[str, Any]:
         schedule = simulate(form.product, **asked, on=shelf.on, policy=shelf.pricing)
     except DomainError as refusal:
         return context | {"refusal": refusal.message}
-    wish = urlencode({"segment": form.product.segment, "product": form.code, **asked})
+    typed = {**asked, "amount": f"{asked['amount']:f}".removesuffix(".00")}
+    wish = urlencode({"segment": form.product.segment, "product": form.code, **typed})
     apply_url = f"{reverse('lending:apply', args=[slug_of(request)])}?{wish}"
     return context | {"cost": presentation.cost_of(schedule), "apply_url": apply_url}
 
