@@ -42,6 +42,15 @@ class OperatorsSite(admin.AdminSite):
     def login(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
         return redirect("account_login")
 
+    def logout(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
+        return redirect("account_logout")
+
+    def password_change(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
+        return redirect("account_change_password")
+
+    def get_urls(self) -> list[Any]:
+        return [entry for entry in super().get_urls() if getattr(entry, "name", "") != "view_on_site"]
+
 
 operators = OperatorsSite(name="admin")
 

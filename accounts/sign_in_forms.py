@@ -3,6 +3,7 @@
 from typing import Any
 
 from allauth.account import forms as account_forms
+from allauth.account.adapter import get_adapter
 from allauth.mfa.base import forms as second_step_forms
 from allauth.mfa.totp import forms as totp_forms
 from django.contrib.auth.password_validation import password_validators_help_texts
@@ -125,6 +126,12 @@ class SignInForm(_Plain, account_forms.LoginForm):
 
 class RequestCodeForm(_Plain, account_forms.RequestLoginCodeForm):
     """The library's own door for codes; the sign-in page goes through it."""
+
+    def clean(self) -> dict[str, Any]:
+        data = super().clean()
+        if not self.errors and not data.get("email") and not data.get("phone"):
+            raise get_adapter().validation_error("invalid_login")
+        return data
 
 
 class CodeForm(_Plain, account_forms.ConfirmLoginCodeForm):

@@ -32,9 +32,6 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("<institution:slug>desk/", include("accounts.urls.institution")),
     path("<institution:slug>desk/audit/", include("portal.oversight.urls")),
     path("<institution:slug>", include("lending.urls")),
-    path("api/v1/", include("lending.api.docs")),
-    path("<institution:slug>api/v1/", include("lending.api.urls")),
-    path("<institution:slug>", include("lending.urls")),
     path("", include((platform, "portal"))),
 ]
 handler400 = "portal.errors_http.bad_request"

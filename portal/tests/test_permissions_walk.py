@@ -1,0 +1,345 @@
+"""Every address × every role: one table says who is let in. An address that the table does not name fails.
+
+Let in means the page, or a word about the form that was sent. Kept out means sent to sign in, 401, 403, or
+404 where the thing itself must stay unknown. Anything from 500 on is wrong for everybody.
+"""
+
+import re
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from http.cookies import SimpleCookie
+from itertools import count
+from typing import Any
+
+import pytest
+from django.db import transaction
+from django.http import HttpResponse
+from django.urls import URLPattern, URLResolver, get_resolver, reverse
+
+from accounts.actors import Actor
+from accounts.models import Institution, Membership, User
+from accounts.permissions import PERMISSIONS, roles_allowed
+from accounts.services.api_clients import create_api_client
+from accounts.services.people import set_up_second_step
+from accounts.tests import fixtures
+from accounts.tests.fixtures import OutsideClient
+from lending.facts import STEPS
+from lending.models import Application, Offer, ProductVersion
+from lending.services.applications import start_application
+from lending.services.documents import add_document
+from lending.tests import walk
+from lending.tests.conftest import assessed, cap, champions, products, ready  # noqa: F401  (fixtures)
+from lending.tests.test_api import body_of
+
+# ruff: noqa: F811  (fixtures are imported to be named as parameters)
+
+# `applicant` has applied for nothing; `owner` is whose application it is; `outsider` works elsewhere.
+WHO = ("anonymous", "outsider", "owner", *fixtures.ROLES)
+EVERYBODY = frozenset(WHO)
+SIGNED_IN = EVERYBODY - {"anonymous"}
+OWNER = frozenset({"owner"})
+KEPT_OUT = {401, 403, 404}
+
+
+@dataclass(frozen=True)
+class Address:
+    """Who may GET and POST, and what the POST carries (`sent`).
+
+    `missing`: even those who may find nothing there; None when that is all the same.
+    """
+
+    get: frozenset[str] | None = None
+    post: frozenset[str] | None = None
+    missing: bool | None = False
+    headers: dict[str, str] = field(default_factory=dict)
+    sent: Callable[[], dict[str, Any]] = dict
+    as_json: bool = False
+
+
+def holders(permission: str) -> frozenset[str]:
+    """Those who hold it here; an applicant's rights are the owner's as well."""
+    roles = roles_allowed(permission) & EVERYBODY
+    return roles | OWNER if "applicant" in roles else roles
+
+
+_keys = count()
+READ_APPLICATIONS = holders("lending.view_applications")
+HTMX = {"HX-Request": "true", "HX-Current-URL": "http://testserver/i/qori/my/"}
+
+
+def paper() -> dict[str, Any]:
+    return {"kind": "income", "file": walk.photo()}
+
+
+PUBLIC = Address(get=EVERYBODY)
+OWN_ACCOUNT = Address(get=SIGNED_IN, post=SIGNED_IN)
+SIGNING_IN = Address(get=EVERYBODY, post=EVERYBODY)
+SECOND_STEP = Address(get=SIGNED_IN)
+STAFF_PAGE = Address(get=holders("accounts.manage_staff"), post=holders("accounts.manage_staff"))
+STAFF_ACT = Address(post=holders("accounts.manage_staff"))
+PROGRAMS_ACT = Address(post=holders("accounts.manage_api_clients"))
+PRODUCT_PAGE = Address(get=holders("lending.manage_products"), post=holders("lending.manage_products"))
+PRODUCT_ACT = Address(post=holders("lending.manage_products"))
+
+ADDRESSES: dict[str, Address] = {
+    # the platform
+    "portal:home": PUBLIC,
+    "portal:oversight": Address(get=holders("portal.view_oversight")),
+    "portal:after_sign_in": Address(get=SIGNED_IN),
+    "portal:demo_outbox": PUBLIC,  # in the demo
+    "portal:csp_report": Address(post=EVERYBODY),
+    "portal:brands_stylesheet": PUBLIC,
+    "portal:brand_stylesheet": PUBLIC,
+    "portal:styleguide": PUBLIC,  # in the demo
+    "portal:scheme_stylesheet": PUBLIC,
+    # signing up and in
+    **dict.fromkeys(
+        (
+            *("account_signup", "people:sign_up_by_email", "account_login", "account_request_login_code"),
+            *("account_reset_password", "account_confirm_login_code", "account_confirm_password_reset_code"),
+            *("account_complete_password_reset", "account_verify_phone", "account_email_verification_sent"),
+            "mfa_authenticate",
+        ),
+        SIGNING_IN,
+    ),
+    **dict.fromkeys(("account_inactive", "account_password_reset_completed", "account_logout"), PUBLIC),
+    # one's own account
+    **dict.fromkeys(
+        (
+            *("people:account", "account_email", "account_change_password", "account_set_password"),
+            *("account_change_phone", "account_reauthenticate"),
+            *("mfa_reauthenticate", "mfa_activate_totp", "mfa_deactivate_totp", "mfa_generate_recovery_codes"),
+        ),
+        OWN_ACCOUNT,
+    ),
+    **dict.fromkeys(
+        ("people:continue", "mfa_index", "mfa_view_recovery_codes", "mfa_download_recovery_codes"), SECOND_STEP
+    ),
+    # the API
+    "api_docs:schema": PUBLIC,
+    "api_docs:docs": PUBLIC,
+    "api_docs:token": Address(post=EVERYBODY),
+    "api:simulate": Address(post=EVERYBODY),
+    "api:application-list": Address(get=SIGNED_IN, post=SIGNED_IN),
+    "api:application-detail": Address(get=READ_APPLICATIONS | OWNER),
+    "api:application-score": Address(get=READ_APPLICATIONS | OWNER),
+    "api:application-offers": Address(get=READ_APPLICATIONS | OWNER),
+    "api:application-documents": Address(
+        get=READ_APPLICATIONS | OWNER, post=holders("lending.review_documents") | OWNER, sent=paper
+    ),
+    "api:application-submit": Address(post=OWNER, sent=body_of, as_json=True),
+    "api:application-choose": Address(post=OWNER),
+    "api:application-review": Address(post=OWNER, sent=lambda: {"message": "Revisen mi caso, por favor."}),
+    # the institution's public pages
+    **dict.fromkeys(
+        (
+            *("lending:landing", "lending:simulator", "lending:tariff"),
+            *("lending:complaints", "lending:data_use", "lending:score_explained"),
+        ),
+        PUBLIC,
+    ),
+    # applying, and one's own applications
+    "lending:apply": Address(get=SIGNED_IN, post=SIGNED_IN),
+    "lending:apply_counter": Address(get=frozenset({"officer"}), post=frozenset({"officer"})),
+    "lending:apply_resume": Address(get=OWNER),
+    "lending:apply_step": Address(get=OWNER, post=OWNER),
+    "lending:apply_documents": Address(get=OWNER, post=OWNER),
+    "lending:apply_review": Address(get=OWNER, post=OWNER),
+    "lending:document": Address(get=holders("lending.view_documents") | OWNER),
+    "lending:document_remove": Address(post=OWNER),
+    "lending:my_home": Address(get=SIGNED_IN),
+    "lending:my_application": Address(get=OWNER),
+    "lending:my_progress": Address(get=OWNER, headers=HTMX),
+    "lending:my_reasons": Address(get=OWNER),
+    "lending:my_review": Address(post=OWNER),
+    "lending:my_withdraw": Address(get=OWNER, post=OWNER),
+    "lending:my_offer": Address(get=OWNER),
+    "lending:my_choose": Address(post=OWNER),
+    # the desk
+    "lending:desk": Address(get=holders("lending.view_desk")),
+    "lending:desk_queue": Address(get=READ_APPLICATIONS),
+    "lending:desk_case": Address(get=READ_APPLICATIONS),
+    "lending:desk_propose": Address(post=holders("lending.propose_decision")),
+    "lending:desk_decide": Address(post=holders("lending.decide_application")),
+    "lending:desk_verify": Address(get=holders("lending.verify_facts"), post=holders("lending.verify_facts")),
+    "lending:desk_unmask": Address(post=holders("lending.unmask_identity")),
+    "lending:desk_document": Address(get=holders("lending.view_documents"), post=holders("lending.review_documents")),
+    "lending:desk_products": Address(get=holders("lending.view_products")),
+    "lending:desk_product_new": PRODUCT_PAGE,
+    "lending:desk_product": PRODUCT_PAGE,
+    "lending:desk_product_withdraw": PRODUCT_ACT,
+    "lending:desk_product_publish": PRODUCT_ACT,
+    "lending:desk_policy": Address(get=holders("lending.manage_policy"), post=holders("lending.manage_policy")),
+    # the manager's pages
+    "accounts:staff": Address(get=holders("accounts.manage_staff")),
+    "accounts:staff_new": STAFF_PAGE,
+    "accounts:staff_edit": STAFF_PAGE,
+    "accounts:staff_access": STAFF_ACT,
+    "accounts:staff_second_step": STAFF_ACT,
+    "accounts:settings": Address(
+        get=holders("accounts.manage_institution"), post=holders("accounts.manage_institution")
+    ),
+    "accounts:client_new": PROGRAMS_ACT,
+    "accounts:client_secret": Address(
+        get=holders("accounts.manage_api_clients"), post=holders("accounts.manage_api_clients")
+    ),
+    "accounts:client_close": PROGRAMS_ACT,
+    # the auditor's pages
+    "audit": Address(get=holders("accounts.view_audit")),
+    "audit_verify": Address(post=holders("accounts.view_audit")),
+    "audit_checkpoint": Address(get=holders("accounts.view_audit"), missing=True),
+    "audit_object": Address(get=holders("accounts.view_audit")),
+}
+# The operators' admin, guarded as a whole (`accounts.admin.OperatorsSite`).
+# What operators find there is tested in accounts/tests/test_admin.py; here, that nobody else does.
+ADMIN = Address(get=holders("portal.view_admin"), missing=None)
+
+
+def patterns(resolver: Any = None, spaces: tuple[str, ...] = (), names: tuple[str, ...] = ()) -> Iterator[Any]:
+    """(address name, its parameters) of everything the site answers."""
+    for entry in (resolver or get_resolver()).url_patterns:
+        known = (*names, *entry.pattern.regex.groupindex)
+        if isinstance(entry, URLResolver):
+            yield from patterns(entry, (*spaces, entry.namespace) if entry.namespace else spaces, known)
+        elif isinstance(entry, URLPattern):
+            yield ":".join((*spaces, entry.name or str(entry.pattern))), known
+
+
+def own_addresses() -> dict[str, tuple[str, ...]]:
+    return {name: parameters for name, parameters in patterns() if not name.startswith("admin:")}
+
+
+def admin_addresses() -> dict[str, tuple[str, ...]]:
+    return {name: known for name, known in patterns() if re.fullmatch(r"admin:\w+", name)}
+
+
+# --- the table names everything, and nothing else ----------------------------------------------------------------
+def test_every_address_is_in_the_table():
+    assert set(own_addresses()) - set(ADDRESSES) == set()
+
+
+def test_the_table_names_no_address_that_is_gone():
+    assert set(ADDRESSES) - set(own_addresses()) == set()
+
+
+def test_every_permission_is_held_by_roles_that_exist():
+    known = {*fixtures.ROLES, "integrator", "system"}
+    assert {role for roles in PERMISSIONS.values() for role in roles} <= known
+
+
+# --- the walk ------------------------------------------------------------------------------------------------------
+@dataclass
+class World:
+    """An institution with an assessed application, a draft, papers, products and a program."""
+
+    institution: Institution
+    values: dict[str, Any]
+    draft: Application
+    people: dict[str, Actor]
+
+    def values_for(self, name: str) -> dict[str, Any]:
+        """Steps of applying belong to the draft, everything else to the assessed application."""
+        if name.startswith("lending:apply_") or name == "api:application-submit":
+            return {**self.values, "application_id": self.draft.pk, "pk": self.draft.pk}
+        return self.values
+
+
+@pytest.fixture(autouse=True)
+def _a_demo_with_its_own_folder(settings: Any, tmp_path: Any) -> None:
+    settings.MEDIA_ROOT = settings.OUTBOX_ROOT = str(tmp_path)
+    settings.DEMO = True
+
+
+@pytest.fixture
+def world(institution: Institution, other_institution: Institution, assessed: Any, actor_as: Any) -> World:
+    people = {role: actor_as(role) for role in fixtures.ROLES}
+    people["owner"] = actor_as("applicant")
+    people["outsider"] = actor_as("officer", "approver", "manager", "auditor", "applicant", at=other_institution)
+    for actor in people.values():
+        set_up_second_step(user=User.objects.get(pk=actor.user_id), actor=Actor.system("test"))
+    application = assessed("household", actor=people["owner"])
+    draft = start_application(actor=people["owner"], segment="household")
+    document = add_document(application_id=application.pk, actor=people["owner"], kind="income", upload=walk.photo())
+    client, _secret = create_api_client(actor=people["manager"], name="Banca móvil")
+    version = ProductVersion.objects.first()
+    bystander = Membership.objects.get(pk=people["cashier"].membership_id)
+    values = {
+        "slug": institution.slug,
+        "application_id": application.pk,
+        "pk": application.pk,
+        "offer_id": Offer.objects.first().pk,
+        "document_id": document.pk,
+        "step": STEPS["household"][0].name,
+        "product_id": version.product_id,
+        "version_id": version.pk,
+        "membership_id": bystander.pk,
+        "client_id": client.pk,
+        "number": 1,
+        "subject_type": "lending.application",
+        "subject_id": str(application.pk),
+        "object_id": institution.pk,
+        "content_type_id": 1,
+        "app_label": "accounts",
+    }
+    return World(institution, values, draft, people)
+
+
+@pytest.mark.parametrize("who", WHO)
+def test_each_role_enters_where_the_table_says_and_nowhere_else(world: World, who: str):
+    browser = OutsideClient(raise_request_exception=False)
+    if who != "anonymous":
+        browser.sign_in(User.objects.get(pk=world.people[who].user_id))
+    signed_in = SimpleCookie({key: morsel.value for key, morsel in browser.cookies.items()})
+    wrong = []
+    for name, method, entry, path in journey(world):
+        browser.cookies = SimpleCookie(signed_in)
+        with transaction.atomic():
+            answer = ask(browser, method, path, entry)
+            transaction.set_rollback(True)
+        problem = judge(answer, who, (entry.get if method == "get" else entry.post) or frozenset(), entry.missing)
+        if problem:
+            wrong.append(f"{method.upper()} {name}: {problem}")
+    assert not wrong, "\n".join(wrong)
+
+
+def journey(world: World) -> Iterable[tuple[str, str, Address, str]]:
+    """Every address with each method it serves."""
+    parameters = own_addresses()
+    for name, entry in ADDRESSES.items():
+        values = world.values_for(name)
+        path = reverse(name, kwargs={key: values[key] for key in parameters[name]})
+        for method in ("get", "post"):
+            if getattr(entry, method) is not None:
+                yield name, method, entry, path
+    for name, known in admin_addresses().items():
+        path = reverse(name, kwargs={key: world.values[key] for key in known})
+        yield name, "get", PUBLIC if name == "admin:login" else ADMIN, path
+
+
+def ask(browser: OutsideClient, method: str, path: str, entry: Address) -> HttpResponse:
+    if method == "get":
+        return browser.get(path, headers=entry.headers)
+    headers = {**entry.headers, "Idempotency-Key": f"walk-{next(_keys)}"}
+    kind = {"content_type": "application/json"} if entry.as_json else {}
+    return browser.post(path, entry.sent(), headers=headers, **kind)
+
+
+def judge(answer: HttpResponse, who: str, allowed: frozenset[str], missing: bool | None) -> str:
+    """What is wrong with the answer for this person; empty when nothing is."""
+    status = answer.status_code
+    to = answer.headers.get("Location", "") or answer.headers.get("HX-Redirect", "")
+    sent_to_sign_in = to.startswith("/accounts/login/?next=")
+    if status >= 500 and status != 503:
+        return f"broke with {status}"
+    if status == 405:
+        return "serves no such method"
+    kept_out = sent_to_sign_in or status in KEPT_OUT
+    if who in allowed and missing:
+        return "" if status == 404 else f"should find nothing there, got {status}"
+    if who in allowed and missing is None and status in KEPT_OUT:
+        return ""
+    if who in allowed and kept_out:
+        return f"should be let in, got {status} {to}".rstrip()
+    if who not in allowed and not kept_out:
+        return f"should be kept out, got {status} {to}".rstrip()
+    return "" if who != "anonymous" or status != 404 or who in allowed else "should be sent to sign in, got 404"
