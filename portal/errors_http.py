@@ -2,7 +2,15 @@
 
 from collections.abc import Callable
 
-from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.conf import settings
+from django.http import (
+    Http404,
+    HttpRequest,
+    HttpResponse,
+    HttpResponseNotFound,
+    HttpResponseServerError,
+    JsonResponse,
+)
 from django.shortcuts import render
 from django.utils.translation import gettext as _
 
@@ -29,6 +37,24 @@ class DomainErrorMiddleware:
             {"message": exception.message},
             status=exception.status,
         )
+
+
+class DemoPagesMiddleware:
+    """Shows the product's own pages in the demo, where DEBUG would show Django's; the log keeps the traceback."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        response = self.get_response(request)
+        if not settings.DEMO:
+            return response
+        # Django's technical pages come as these classes; the product's own are plain responses.
+        if isinstance(response, HttpResponseNotFound):
+            return not_found(request, Http404())
+        if isinstance(response, HttpResponseServerError):
+            return server_error(request)
+        return response
 
 
 def error_document(error: DomainError) -> dict[str, object]:

@@ -66,9 +66,10 @@ MIDDLEWARE = [
     "portal.health.HealthMiddleware",
     "django_prometheus.middleware.PrometheusBeforeMiddleware",
     "django.middleware.security.SecurityMiddleware",
+    "portal.errors_http.DemoPagesMiddleware",
+    "django.middleware.gzip.GZipMiddleware",  # around WhiteNoise: the demo has no files compressed beforehand
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
-    "django.middleware.gzip.GZipMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",

@@ -194,9 +194,9 @@ def turn_of(request: Request, application: Application, case: Case, bound: Form 
     if application.status == Status.REFERRED and actor.can("lending.propose_decision") and not own:
         initial = {"choice": "approve", "amount": application.amount, "term_months": application.term_months}
         return {"turn": "propose", "form": ProposalForm(initial=initial, application=application, signers=case.signers)}
+    if case.proposal and case.proposal.decided_by_id == actor.user_id:
+        return {"turn": "own_proposal"}
     if case.proposal and actor.can("lending.decide_application"):
-        if case.proposal.decided_by_id == actor.user_id:
-            return {"turn": "own_proposal"}
         return {"turn": "decide", "form": DecisionForm(proposal=case.proposal)}
     return {"turn": "own_case" if own else "none"}
 

@@ -23,7 +23,6 @@ import os
 import statistics
 import threading
 import time
-from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 from queue import Empty, Queue
@@ -228,7 +227,7 @@ def file_in_browser(live: LiveAyni, browser: Browser, number: int, row: dict[str
 
 
 @pytest.fixture(scope="module")
-def filed(live_ayni: LiveAyni, token: str, browser: Browser) -> Iterator[dict[str, Any]]:
+def filed(live_ayni: LiveAyni, token: str, browser: Browser) -> dict[str, Any]:
     """All 200, filed and answered."""
     numbered = list(enumerate(people()))
     in_pages = [one for one in numbered if fits_the_pages(one[1])][:IN_BROWSER]
@@ -268,7 +267,7 @@ def filed(live_ayni: LiveAyni, token: str, browser: Browser) -> Iterator[dict[st
         key, took = file_in_browser(live_ayni, browser, number, row)
         in_browser.append(took)
         outcomes[key] = int(row["default"])
-    yield {"outcomes": outcomes, "api": by_api, "browser": in_browser, "api_seconds": api_seconds}
+    return {"outcomes": outcomes, "api": by_api, "browser": in_browser, "api_seconds": api_seconds}
 
 
 def test_every_one_is_scored_matched_decided_told_and_sealed(
@@ -323,4 +322,4 @@ def test_every_one_is_scored_matched_decided_told_and_sealed(
         "load": [round(one, 2) for one in os.getloadavg()],
     }
     with capsys.disabled():
-        print(f"\n200 real people: {json.dumps(report)}")
+        print(f"\n200 real people: {json.dumps(report)}")  # noqa: T201  (the figures this test is for)
