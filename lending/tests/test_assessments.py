@@ -264,12 +264,14 @@ def test_another_institutions_case_is_not_found(referred, other_institution, act
 def test_four_workers_at_once_assess_each_case_once(institution, ready):
     for _ in range(12):
         factories.submitted(institution, amount=Decimal(2000))
-    barrier, claimed = threading.Barrier(4), []
+    barrier, claimed, failures = threading.Barrier(4), [], []
 
     def work():
         barrier.wait()
         try:
             claimed.append(assess_waiting(institution_id=institution.pk, limit=5))
+        except Exception as error:
+            failures.append(error)
         finally:
             connections.close_all()
 
@@ -281,6 +283,7 @@ def test_four_workers_at_once_assess_each_case_once(institution, ready):
     while left := assess_waiting(institution_id=institution.pk):
         claimed.append(left)
 
+    assert not failures  # nobody ran into another's work
     assert sum(claimed) == 12
     with institution_scope(institution.pk):
         assert Application.objects.filter(status=Status.APPROVED).count() == 12

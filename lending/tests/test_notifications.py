@@ -179,3 +179,25 @@ def test_four_workers_at_once_send_each_message_once(institution, assessed, sent
     with institution_scope(institution.pk):
         assert open_events() == 0
         assert Application.objects.count() == 5
+
+
+@pytest.mark.transactional
+def test_what_one_worker_has_claimed_another_passes_over(institution, assessed):
+    assessed("household", amount=Decimal(2000))
+    with institution_scope(institution.pk):
+        notifications.write_notifications()
+    seen = []
+
+    def look():
+        with institution_scope(institution.pk):
+            seen.append(notifications.claim_notification())
+        connections.close_all()
+
+    with institution_scope(institution.pk):
+        assert notifications.claim_notification()
+        other = threading.Thread(target=look)
+        other.start()
+        other.join(15)  # while the first worker's transaction is still open
+        assert seen == [None]
+    look()
+    assert seen == [None, None]
