@@ -293,9 +293,7 @@ def test_every_one_is_scored_matched_decided_told_and_sealed(
     assert wait_until(lambda: count("lending_notification", "AND sent_at IS NOT NULL") == 200, ANSWER_SECONDS)
     sealed = "SELECT count(*) FROM accounts_auditpending"
     assert wait_until(lambda: live_ayni.query(sealed)[0][0] == 0, ANSWER_SECONDS)
-    began = time.monotonic()
     verified = json.loads(live_ayni.manage("verify_audit", "--json").stdout)
-    verify_seconds = time.monotonic() - began
     assert verified["ok"] is True, verified
 
     rows = live_ayni.query(f"SELECT application_id, pd FROM scoring_score WHERE application_id IN ('{keys}')")
@@ -317,7 +315,7 @@ def test_every_one_is_scored_matched_decided_told_and_sealed(
         "workers": 1,
         "auc": round(float(auc), 4),
         "audit_entries": verified["entries"],
-        "verify_s": round(verify_seconds, 2),
+        "verify_s": verified["seconds"],
         "processors": os.cpu_count(),
         "load": [round(one, 2) for one in os.getloadavg()],
     }
