@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from benchmarks import schedules as benchmark
+from lending.interest import RATE_SCALE, period_rate, scaled
 from lending.schedules import Insurance, LoanTerms, build_schedule, due_dates
 from lending.schedules.arrays import TEA_SCALE, due_days, level_schedules, yearly_costs
 from lending.schedules.level import exact_level, level_installment
@@ -96,3 +97,32 @@ def test_the_benchmark_measures_equal_schedules():
     assert result["rows_that_differ"] == 0
     assert result["largest_tcea_difference"] < 1e-8
     assert result["ratios"]["arrays_over_decimal_loop"] > 1
+
+
+def test_near_an_edge_the_exact_decimal_decides():
+    """Amounts whose installment ends near half a céntimo: the last digits of a float are not enough."""
+    day = np.array(["2026-11-21"], dtype="datetime64[D]")
+    due = due_days(day, 24)
+    days = np.diff(np.concatenate([day, due[:, 0]])).astype(int)
+    charges = [scaled(period_rate(Decimal("0.001"), int(count))) for count in days]
+    growth, worth = Decimal(1), Decimal(0)
+    for charge in charges:
+        growth *= 1 + Decimal(charge) / RATE_SCALE
+        worth += 1 / growth
+    halves = np.random.default_rng(3).integers(5 * 10**10, 12 * 10**10, 1_000_000) + np.longdouble("0.5")
+    edges = halves * np.longdouble(str(worth))
+    nearest = np.argsort(np.abs(edges - np.rint(edges)))[:300]
+    principal = np.rint(edges[nearest]).astype(np.int64)
+    levels = level_schedules(principal, np.full(300, TEA_SCALE // 1000), day, due).installment
+    expected = [exact_level(int(amount), charges) for amount in principal]
+    assert levels.tolist() == expected
+
+
+def test_products_a_float_cannot_hold_are_multiplied_as_whole_numbers():
+    """One unit under a half: the float would carry it over to the next céntimo."""
+    insurance = 7_500_001
+    principal = 4_999_999_999 * pow(insurance, -1, RATE_SCALE) % RATE_SCALE
+    day = np.array(["2026-11-21"], dtype="datetime64[D]")
+    arrays = level_schedules(np.array([principal]), np.array([0]), day, due_days(day, 2), np.array([insurance]))
+    exact = (principal * insurance + RATE_SCALE // 2) // RATE_SCALE
+    assert arrays.insurance[0, 0] == exact != int((float(principal) * insurance + RATE_SCALE // 2) * 1e-10)
