@@ -44,3 +44,10 @@ def refuse_privileged_role(**_: object) -> None:
     from accounts.tenancy.checks import refuse_privileged_role as refuse
 
     refuse()
+
+
+@signals.worker_process_init.connect
+def warm_up(**_: object) -> None:
+    """The first applicant does not wait for imports."""
+    from lending.services import assessments, notifications  # noqa: F401
+    from scoring import services  # noqa: F401
