@@ -156,7 +156,8 @@ def test_one_process_seals_at_a_time(institution, outbox, superuser):
     try:
         with holder.cursor() as cursor:
             cursor.execute("SELECT pg_advisory_lock(%s)", [checkpoints.LOCK])
-        assert sealer.seal_pending() == 0
+            assert sealer.seal_pending() == 0
+            cursor.execute("SELECT pg_advisory_unlock(%s)", [checkpoints.LOCK])
     finally:
         holder.close()
     assert sealer.seal_all() == 1
