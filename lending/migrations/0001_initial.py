@@ -15,561 +15,1269 @@ import lending.fields
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('accounts', '0001_initial'),
-        ('scoring', '0001_initial'),
+        ("accounts", "0001_initial"),
+        ("scoring", "0001_initial"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='Holiday',
+            name="Holiday",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('day', models.DateField(unique=True)),
-                ('name', models.CharField(max_length=80)),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("day", models.DateField(unique=True)),
+                ("name", models.CharField(max_length=80)),
             ],
             options={
-                'ordering': ['day'],
+                "ordering": ["day"],
             },
         ),
         migrations.CreateModel(
-            name='Applicant',
+            name="Applicant",
             fields=[
-                ('id', models.UUIDField(default=accounts.models.base.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('full_name', models.CharField(max_length=120, verbose_name='nombres y apellidos')),
-                ('document_type', models.CharField(choices=[('dni', 'DNI'), ('ce', 'Carné de extranjería')], default='dni', max_length=4)),
-                ('document_number', accounts.crypto.EncryptedTextField(verbose_name='número de documento')),
-                ('document_hash', models.CharField(max_length=64)),
-                ('ruc', accounts.crypto.EncryptedTextField(blank=True, default='', verbose_name='RUC')),
-                ('birth_on', models.DateField(verbose_name='fecha de nacimiento')),
-                ('phone', models.CharField(blank=True, max_length=16, verbose_name='celular')),
-                ('email', models.EmailField(blank=True, max_length=254, verbose_name='correo')),
-                ('region', models.CharField(max_length=2, verbose_name='departamento')),
-                ('district', models.CharField(blank=True, max_length=80, verbose_name='distrito')),
-                ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
-                ('updated_at', models.DateTimeField(auto_now=True)),
-                ('institution', models.ForeignKey(editable=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='accounts.institution')),
-                ('user', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=accounts.models.base.uuid7, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("full_name", models.CharField(max_length=120, verbose_name="nombres y apellidos")),
+                (
+                    "document_type",
+                    models.CharField(
+                        choices=[("dni", "DNI"), ("ce", "Carné de extranjería")], default="dni", max_length=4
+                    ),
+                ),
+                ("document_number", accounts.crypto.EncryptedTextField(verbose_name="número de documento")),
+                ("document_hash", models.CharField(max_length=64)),
+                ("ruc", accounts.crypto.EncryptedTextField(blank=True, default="", verbose_name="RUC")),
+                ("birth_on", models.DateField(verbose_name="fecha de nacimiento")),
+                ("phone", models.CharField(blank=True, max_length=16, verbose_name="celular")),
+                ("email", models.EmailField(blank=True, max_length=254, verbose_name="correo")),
+                ("region", models.CharField(max_length=2, verbose_name="departamento")),
+                ("district", models.CharField(blank=True, max_length=80, verbose_name="distrito")),
+                ("created_at", models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
+                ("updated_at", models.DateTimeField(auto_now=True)),
+                (
+                    "institution",
+                    models.ForeignKey(
+                        editable=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="accounts.institution",
+                    ),
+                ),
+                (
+                    "user",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
             ],
             options={
-                'abstract': False,
-                'base_manager_name': 'unscoped',
-                'default_manager_name': 'objects',
+                "abstract": False,
+                "base_manager_name": "unscoped",
+                "default_manager_name": "objects",
             },
             managers=[
-                ('objects', django.db.models.manager.Manager()),
-                ('unscoped', django.db.models.manager.Manager()),
+                ("objects", django.db.models.manager.Manager()),
+                ("unscoped", django.db.models.manager.Manager()),
             ],
         ),
         migrations.CreateModel(
-            name='Application',
+            name="Application",
             fields=[
-                ('id', models.UUIDField(default=accounts.models.base.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('number', models.PositiveIntegerField()),
-                ('segment', models.CharField(choices=[('household', 'Hogar'), ('enterprise', 'Negocio'), ('farm', 'Campo')], max_length=12)),
-                ('status', models.CharField(choices=[('draft', 'Por terminar'), ('submitted', 'Enviada'), ('approved', 'Aprobada'), ('referred', 'En evaluación'), ('proposed', 'Por decidir'), ('declined', 'No aprobada'), ('withdrawn', 'Retirada')], default='draft', max_length=10)),
-                ('channel', models.CharField(choices=[('web', 'Por internet'), ('counter', 'En agencia'), ('api', 'Por un sistema autorizado')], default='web', max_length=8)),
-                ('api_client_id', models.UUIDField(blank=True, null=True)),
-                ('amount', lending.fields.MoneyField(blank=True, null=True)),
-                ('term_months', models.PositiveSmallIntegerField(blank=True, null=True)),
-                ('purpose', models.CharField(blank=True, max_length=120)),
-                ('draft', accounts.crypto.EncryptedJSONField(default=dict)),
-                ('facts', models.JSONField(blank=True, null=True)),
-                ('facts_sha256', models.CharField(blank=True, max_length=64)),
-                ('verified_facts', models.JSONField(blank=True, default=dict)),
-                ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
-                ('saved_at', models.DateTimeField(auto_now=True)),
-                ('draft_until', models.DateTimeField(blank=True, null=True)),
-                ('submitted_at', models.DateTimeField(blank=True, null=True)),
-                ('assessed_at', models.DateTimeField(blank=True, null=True)),
-                ('decide_by', models.DateTimeField(blank=True, null=True)),
-                ('decided_at', models.DateTimeField(blank=True, null=True)),
-                ('applicant', accounts.models.base.InstitutionForeignKey(blank=True, db_constraint=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='applications', to='lending.applicant')),
-                ('assigned_to', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('filed_by', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('institution', models.ForeignKey(editable=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='accounts.institution')),
-                ('owner', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=accounts.models.base.uuid7, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("number", models.PositiveIntegerField()),
+                (
+                    "segment",
+                    models.CharField(
+                        choices=[("household", "Hogar"), ("enterprise", "Negocio"), ("farm", "Campo")], max_length=12
+                    ),
+                ),
+                (
+                    "status",
+                    models.CharField(
+                        choices=[
+                            ("draft", "Por terminar"),
+                            ("submitted", "Enviada"),
+                            ("approved", "Aprobada"),
+                            ("referred", "En evaluación"),
+                            ("proposed", "Por decidir"),
+                            ("declined", "No aprobada"),
+                            ("withdrawn", "Retirada"),
+                        ],
+                        default="draft",
+                        max_length=10,
+                    ),
+                ),
+                (
+                    "channel",
+                    models.CharField(
+                        choices=[
+                            ("web", "Por internet"),
+                            ("counter", "En agencia"),
+                            ("api", "Por un sistema autorizado"),
+                        ],
+                        default="web",
+                        max_length=8,
+                    ),
+                ),
+                ("api_client_id", models.UUIDField(blank=True, null=True)),
+                ("amount", lending.fields.MoneyField(blank=True, null=True)),
+                ("term_months", models.PositiveSmallIntegerField(blank=True, null=True)),
+                ("purpose", models.CharField(blank=True, max_length=120)),
+                ("draft", accounts.crypto.EncryptedJSONField(default=dict)),
+                ("facts", models.JSONField(blank=True, null=True)),
+                ("facts_sha256", models.CharField(blank=True, max_length=64)),
+                ("verified_facts", models.JSONField(blank=True, default=dict)),
+                ("created_at", models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
+                ("saved_at", models.DateTimeField(auto_now=True)),
+                ("draft_until", models.DateTimeField(blank=True, null=True)),
+                ("submitted_at", models.DateTimeField(blank=True, null=True)),
+                ("assessed_at", models.DateTimeField(blank=True, null=True)),
+                ("decide_by", models.DateTimeField(blank=True, null=True)),
+                ("decided_at", models.DateTimeField(blank=True, null=True)),
+                (
+                    "applicant",
+                    accounts.models.base.InstitutionForeignKey(
+                        blank=True,
+                        db_constraint=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="applications",
+                        to="lending.applicant",
+                    ),
+                ),
+                (
+                    "assigned_to",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "filed_by",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "institution",
+                    models.ForeignKey(
+                        editable=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="accounts.institution",
+                    ),
+                ),
+                (
+                    "owner",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
             ],
             options={
-                'abstract': False,
-                'base_manager_name': 'unscoped',
-                'default_manager_name': 'objects',
+                "abstract": False,
+                "base_manager_name": "unscoped",
+                "default_manager_name": "objects",
             },
             managers=[
-                ('objects', django.db.models.manager.Manager()),
-                ('unscoped', django.db.models.manager.Manager()),
+                ("objects", django.db.models.manager.Manager()),
+                ("unscoped", django.db.models.manager.Manager()),
             ],
         ),
         migrations.CreateModel(
-            name='Assessment',
+            name="Assessment",
             fields=[
-                ('id', models.UUIDField(default=accounts.models.base.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('attempt', models.PositiveSmallIntegerField(default=1)),
-                ('recommendation', models.CharField(choices=[('approve', 'Aprobar'), ('refer', 'Evaluar con una persona'), ('decline', 'No aprobar')], max_length=8)),
-                ('reason_codes', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(max_length=60), default=list, size=None)),
-                ('affordability', models.JSONField(default=dict)),
-                ('matches', models.JSONField(default=list)),
-                ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
-                ('application', accounts.models.base.InstitutionForeignKey(db_constraint=False, on_delete=django.db.models.deletion.PROTECT, related_name='assessments', to='lending.application')),
-                ('institution', models.ForeignKey(editable=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='accounts.institution')),
-                ('score', accounts.models.base.InstitutionForeignKey(blank=True, db_constraint=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='scoring.score')),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=accounts.models.base.uuid7, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("attempt", models.PositiveSmallIntegerField(default=1)),
+                (
+                    "recommendation",
+                    models.CharField(
+                        choices=[
+                            ("approve", "Aprobar"),
+                            ("refer", "Evaluar con una persona"),
+                            ("decline", "No aprobar"),
+                        ],
+                        max_length=8,
+                    ),
+                ),
+                (
+                    "reason_codes",
+                    django.contrib.postgres.fields.ArrayField(
+                        base_field=models.CharField(max_length=60), default=list, size=None
+                    ),
+                ),
+                ("affordability", models.JSONField(default=dict)),
+                ("matches", models.JSONField(default=list)),
+                ("created_at", models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
+                (
+                    "application",
+                    accounts.models.base.InstitutionForeignKey(
+                        db_constraint=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="assessments",
+                        to="lending.application",
+                    ),
+                ),
+                (
+                    "institution",
+                    models.ForeignKey(
+                        editable=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="accounts.institution",
+                    ),
+                ),
+                (
+                    "score",
+                    accounts.models.base.InstitutionForeignKey(
+                        blank=True,
+                        db_constraint=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="scoring.score",
+                    ),
+                ),
             ],
             options={
-                'abstract': False,
-                'base_manager_name': 'unscoped',
-                'default_manager_name': 'objects',
+                "abstract": False,
+                "base_manager_name": "unscoped",
+                "default_manager_name": "objects",
             },
             managers=[
-                ('objects', django.db.models.manager.Manager()),
-                ('unscoped', django.db.models.manager.Manager()),
+                ("objects", django.db.models.manager.Manager()),
+                ("unscoped", django.db.models.manager.Manager()),
             ],
         ),
         migrations.CreateModel(
-            name='Decision',
+            name="Decision",
             fields=[
-                ('id', models.UUIDField(default=accounts.models.base.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('stage', models.CharField(choices=[('policy', 'Recomendación del programa'), ('proposal', 'Propuesta'), ('final', 'Decisión')], max_length=8)),
-                ('outcome', models.CharField(choices=[('approve', 'Aprobar'), ('refer', 'Evaluar con una persona'), ('decline', 'No aprobar')], max_length=8)),
-                ('changed_terms', models.BooleanField(default=False)),
-                ('amount', lending.fields.MoneyField(blank=True, null=True)),
-                ('term_months', models.PositiveSmallIntegerField(blank=True, null=True)),
-                ('reason_codes', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(max_length=60), default=list, size=None)),
-                ('rationale', models.TextField(blank=True)),
-                ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
-                ('application', accounts.models.base.InstitutionForeignKey(db_constraint=False, on_delete=django.db.models.deletion.PROTECT, related_name='decisions', to='lending.application')),
-                ('assessment', accounts.models.base.InstitutionForeignKey(db_constraint=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='lending.assessment')),
-                ('decided_by', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('institution', models.ForeignKey(editable=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='accounts.institution')),
-                ('proposal', accounts.models.base.InstitutionForeignKey(blank=True, db_constraint=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='lending.decision')),
-                ('second_signer', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=accounts.models.base.uuid7, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                (
+                    "stage",
+                    models.CharField(
+                        choices=[
+                            ("policy", "Recomendación del programa"),
+                            ("proposal", "Propuesta"),
+                            ("final", "Decisión"),
+                        ],
+                        max_length=8,
+                    ),
+                ),
+                (
+                    "outcome",
+                    models.CharField(
+                        choices=[
+                            ("approve", "Aprobar"),
+                            ("refer", "Evaluar con una persona"),
+                            ("decline", "No aprobar"),
+                        ],
+                        max_length=8,
+                    ),
+                ),
+                ("changed_terms", models.BooleanField(default=False)),
+                ("amount", lending.fields.MoneyField(blank=True, null=True)),
+                ("term_months", models.PositiveSmallIntegerField(blank=True, null=True)),
+                (
+                    "reason_codes",
+                    django.contrib.postgres.fields.ArrayField(
+                        base_field=models.CharField(max_length=60), default=list, size=None
+                    ),
+                ),
+                ("rationale", models.TextField(blank=True)),
+                ("created_at", models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
+                (
+                    "application",
+                    accounts.models.base.InstitutionForeignKey(
+                        db_constraint=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="decisions",
+                        to="lending.application",
+                    ),
+                ),
+                (
+                    "assessment",
+                    accounts.models.base.InstitutionForeignKey(
+                        db_constraint=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="lending.assessment",
+                    ),
+                ),
+                (
+                    "decided_by",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "institution",
+                    models.ForeignKey(
+                        editable=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="accounts.institution",
+                    ),
+                ),
+                (
+                    "proposal",
+                    accounts.models.base.InstitutionForeignKey(
+                        blank=True,
+                        db_constraint=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="lending.decision",
+                    ),
+                ),
+                (
+                    "second_signer",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
             ],
             options={
-                'abstract': False,
-                'base_manager_name': 'unscoped',
-                'default_manager_name': 'objects',
+                "abstract": False,
+                "base_manager_name": "unscoped",
+                "default_manager_name": "objects",
             },
             managers=[
-                ('objects', django.db.models.manager.Manager()),
-                ('unscoped', django.db.models.manager.Manager()),
+                ("objects", django.db.models.manager.Manager()),
+                ("unscoped", django.db.models.manager.Manager()),
             ],
         ),
         migrations.CreateModel(
-            name='Document',
+            name="Document",
             fields=[
-                ('id', models.UUIDField(default=accounts.models.base.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('kind', models.CharField(choices=[('identity_front', 'DNI, lado de la foto'), ('identity_back', 'DNI, otro lado'), ('utility_bill', 'Recibo de luz o agua'), ('income', 'Boletas, cuaderno de ventas o constancia'), ('premises', 'Foto del local o de la chacra'), ('land', 'Título o constancia de posesión'), ('other', 'Otro papel')], max_length=16)),
-                ('status', models.CharField(choices=[('pending', 'Por revisar'), ('verified', 'Verificado'), ('rejected', 'No sirve')], default='pending', max_length=8)),
-                ('media_type', models.CharField(max_length=40)),
-                ('size', models.PositiveIntegerField()),
-                ('sha256', models.CharField(max_length=64)),
-                ('stored_name', models.CharField(max_length=120)),
-                ('note', models.CharField(blank=True, max_length=200)),
-                ('uploaded_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
-                ('reviewed_at', models.DateTimeField(blank=True, null=True)),
-                ('application', accounts.models.base.InstitutionForeignKey(db_constraint=False, on_delete=django.db.models.deletion.CASCADE, related_name='documents', to='lending.application')),
-                ('institution', models.ForeignKey(editable=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='accounts.institution')),
-                ('reviewed_by', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('uploaded_by', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=accounts.models.base.uuid7, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[
+                            ("identity_front", "DNI, lado de la foto"),
+                            ("identity_back", "DNI, otro lado"),
+                            ("utility_bill", "Recibo de luz o agua"),
+                            ("income", "Boletas, cuaderno de ventas o constancia"),
+                            ("premises", "Foto del local o de la chacra"),
+                            ("land", "Título o constancia de posesión"),
+                            ("other", "Otro papel"),
+                        ],
+                        max_length=16,
+                    ),
+                ),
+                (
+                    "status",
+                    models.CharField(
+                        choices=[("pending", "Por revisar"), ("verified", "Verificado"), ("rejected", "No sirve")],
+                        default="pending",
+                        max_length=8,
+                    ),
+                ),
+                ("media_type", models.CharField(max_length=40)),
+                ("size", models.PositiveIntegerField()),
+                ("sha256", models.CharField(max_length=64)),
+                ("stored_name", models.CharField(max_length=120)),
+                ("note", models.CharField(blank=True, max_length=200)),
+                ("uploaded_at", models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
+                ("reviewed_at", models.DateTimeField(blank=True, null=True)),
+                (
+                    "application",
+                    accounts.models.base.InstitutionForeignKey(
+                        db_constraint=False,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="documents",
+                        to="lending.application",
+                    ),
+                ),
+                (
+                    "institution",
+                    models.ForeignKey(
+                        editable=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="accounts.institution",
+                    ),
+                ),
+                (
+                    "reviewed_by",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "uploaded_by",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
             ],
             options={
-                'abstract': False,
-                'base_manager_name': 'unscoped',
-                'default_manager_name': 'objects',
+                "abstract": False,
+                "base_manager_name": "unscoped",
+                "default_manager_name": "objects",
             },
             managers=[
-                ('objects', django.db.models.manager.Manager()),
-                ('unscoped', django.db.models.manager.Manager()),
+                ("objects", django.db.models.manager.Manager()),
+                ("unscoped", django.db.models.manager.Manager()),
             ],
         ),
         migrations.CreateModel(
-            name='EnterpriseProfile',
+            name="EnterpriseProfile",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('trade_name', models.CharField(blank=True, max_length=120)),
-                ('sector', models.CharField(blank=True, max_length=20)),
-                ('business_months', models.PositiveIntegerField(blank=True, null=True)),
-                ('premises', models.CharField(blank=True, max_length=10)),
-                ('monthly_sales', lending.fields.MoneyField(blank=True, null=True)),
-                ('updated_at', models.DateTimeField(auto_now=True)),
-                ('applicant', accounts.models.base.InstitutionForeignKey(db_constraint=False, on_delete=django.db.models.deletion.CASCADE, related_name='enterprise_profiles', to='lending.applicant')),
-                ('institution', models.ForeignKey(editable=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='accounts.institution')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("trade_name", models.CharField(blank=True, max_length=120)),
+                ("sector", models.CharField(blank=True, max_length=20)),
+                ("business_months", models.PositiveIntegerField(blank=True, null=True)),
+                ("premises", models.CharField(blank=True, max_length=10)),
+                ("monthly_sales", lending.fields.MoneyField(blank=True, null=True)),
+                ("updated_at", models.DateTimeField(auto_now=True)),
+                (
+                    "applicant",
+                    accounts.models.base.InstitutionForeignKey(
+                        db_constraint=False,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="enterprise_profiles",
+                        to="lending.applicant",
+                    ),
+                ),
+                (
+                    "institution",
+                    models.ForeignKey(
+                        editable=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="accounts.institution",
+                    ),
+                ),
             ],
             options={
-                'abstract': False,
-                'base_manager_name': 'unscoped',
-                'default_manager_name': 'objects',
+                "abstract": False,
+                "base_manager_name": "unscoped",
+                "default_manager_name": "objects",
             },
             managers=[
-                ('objects', django.db.models.manager.Manager()),
-                ('unscoped', django.db.models.manager.Manager()),
+                ("objects", django.db.models.manager.Manager()),
+                ("unscoped", django.db.models.manager.Manager()),
             ],
         ),
         migrations.CreateModel(
-            name='FarmProfile',
+            name="FarmProfile",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('crop', models.CharField(blank=True, max_length=20)),
-                ('hectares', models.DecimalField(blank=True, decimal_places=2, max_digits=8, null=True)),
-                ('irrigation', models.CharField(blank=True, max_length=10)),
-                ('altitude_m', models.PositiveIntegerField(blank=True, null=True)),
-                ('land_tenure', models.CharField(blank=True, max_length=12)),
-                ('updated_at', models.DateTimeField(auto_now=True)),
-                ('applicant', accounts.models.base.InstitutionForeignKey(db_constraint=False, on_delete=django.db.models.deletion.CASCADE, related_name='farm_profiles', to='lending.applicant')),
-                ('institution', models.ForeignKey(editable=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='accounts.institution')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("crop", models.CharField(blank=True, max_length=20)),
+                ("hectares", models.DecimalField(blank=True, decimal_places=2, max_digits=8, null=True)),
+                ("irrigation", models.CharField(blank=True, max_length=10)),
+                ("altitude_m", models.PositiveIntegerField(blank=True, null=True)),
+                ("land_tenure", models.CharField(blank=True, max_length=12)),
+                ("updated_at", models.DateTimeField(auto_now=True)),
+                (
+                    "applicant",
+                    accounts.models.base.InstitutionForeignKey(
+                        db_constraint=False,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="farm_profiles",
+                        to="lending.applicant",
+                    ),
+                ),
+                (
+                    "institution",
+                    models.ForeignKey(
+                        editable=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="accounts.institution",
+                    ),
+                ),
             ],
             options={
-                'abstract': False,
-                'base_manager_name': 'unscoped',
-                'default_manager_name': 'objects',
+                "abstract": False,
+                "base_manager_name": "unscoped",
+                "default_manager_name": "objects",
             },
             managers=[
-                ('objects', django.db.models.manager.Manager()),
-                ('unscoped', django.db.models.manager.Manager()),
+                ("objects", django.db.models.manager.Manager()),
+                ("unscoped", django.db.models.manager.Manager()),
             ],
         ),
         migrations.CreateModel(
-            name='HouseholdProfile',
+            name="HouseholdProfile",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('employment', models.CharField(blank=True, max_length=12)),
-                ('employment_months', models.PositiveIntegerField(blank=True, null=True)),
-                ('housing', models.CharField(blank=True, max_length=10)),
-                ('dependants', models.PositiveSmallIntegerField(blank=True, null=True)),
-                ('monthly_income', lending.fields.MoneyField(blank=True, null=True)),
-                ('updated_at', models.DateTimeField(auto_now=True)),
-                ('applicant', accounts.models.base.InstitutionForeignKey(db_constraint=False, on_delete=django.db.models.deletion.CASCADE, related_name='household_profiles', to='lending.applicant')),
-                ('institution', models.ForeignKey(editable=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='accounts.institution')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("employment", models.CharField(blank=True, max_length=12)),
+                ("employment_months", models.PositiveIntegerField(blank=True, null=True)),
+                ("housing", models.CharField(blank=True, max_length=10)),
+                ("dependants", models.PositiveSmallIntegerField(blank=True, null=True)),
+                ("monthly_income", lending.fields.MoneyField(blank=True, null=True)),
+                ("updated_at", models.DateTimeField(auto_now=True)),
+                (
+                    "applicant",
+                    accounts.models.base.InstitutionForeignKey(
+                        db_constraint=False,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="household_profiles",
+                        to="lending.applicant",
+                    ),
+                ),
+                (
+                    "institution",
+                    models.ForeignKey(
+                        editable=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="accounts.institution",
+                    ),
+                ),
             ],
             options={
-                'abstract': False,
-                'base_manager_name': 'unscoped',
-                'default_manager_name': 'objects',
+                "abstract": False,
+                "base_manager_name": "unscoped",
+                "default_manager_name": "objects",
             },
             managers=[
-                ('objects', django.db.models.manager.Manager()),
-                ('unscoped', django.db.models.manager.Manager()),
+                ("objects", django.db.models.manager.Manager()),
+                ("unscoped", django.db.models.manager.Manager()),
             ],
         ),
         migrations.CreateModel(
-            name='LendingPolicy',
+            name="LendingPolicy",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('number', models.PositiveIntegerField()),
-                ('approve_from', models.PositiveSmallIntegerField(default=640, verbose_name='aprobar desde este puntaje')),
-                ('decline_below', models.PositiveSmallIntegerField(default=520, verbose_name='rechazar debajo de este puntaje')),
-                ('pd_max', models.DecimalField(decimal_places=8, default=Decimal('0.25'), max_digits=9, verbose_name='probabilidad de mora máxima')),
-                ('installment_to_surplus', models.DecimalField(decimal_places=4, default=Decimal('0.5'), max_digits=5, verbose_name='cuota sobre excedente verificado')),
-                ('installment_to_stressed', models.DecimalField(decimal_places=4, default=Decimal('0.7'), max_digits=5, verbose_name='cuota sobre excedente estresado')),
-                ('income_stress', models.DecimalField(decimal_places=4, default=Decimal('0.15'), max_digits=5, verbose_name='caída de ingresos supuesta')),
-                ('creditors_max', models.PositiveSmallIntegerField(default=4, verbose_name='entidades con deuda, como máximo')),
-                ('automatic_limit', lending.fields.MoneyField(default=5000, verbose_name='aprobación sin visita hasta')),
-                ('offer_days', models.PositiveSmallIntegerField(default=15, verbose_name='días de validez de una oferta')),
-                ('decision_hours', models.PositiveSmallIntegerField(default=48, verbose_name='horas para decidir')),
-                ('draft_days', models.PositiveSmallIntegerField(default=30, verbose_name='días para terminar una solicitud')),
-                ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
-                ('created_by', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('institution', models.ForeignKey(editable=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='accounts.institution')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("number", models.PositiveIntegerField()),
+                (
+                    "approve_from",
+                    models.PositiveSmallIntegerField(default=640, verbose_name="aprobar desde este puntaje"),
+                ),
+                (
+                    "decline_below",
+                    models.PositiveSmallIntegerField(default=520, verbose_name="rechazar debajo de este puntaje"),
+                ),
+                (
+                    "pd_max",
+                    models.DecimalField(
+                        decimal_places=8,
+                        default=Decimal("0.25"),
+                        max_digits=9,
+                        verbose_name="probabilidad de mora máxima",
+                    ),
+                ),
+                (
+                    "installment_to_surplus",
+                    models.DecimalField(
+                        decimal_places=4,
+                        default=Decimal("0.5"),
+                        max_digits=5,
+                        verbose_name="cuota sobre excedente verificado",
+                    ),
+                ),
+                (
+                    "installment_to_stressed",
+                    models.DecimalField(
+                        decimal_places=4,
+                        default=Decimal("0.7"),
+                        max_digits=5,
+                        verbose_name="cuota sobre excedente estresado",
+                    ),
+                ),
+                (
+                    "income_stress",
+                    models.DecimalField(
+                        decimal_places=4,
+                        default=Decimal("0.15"),
+                        max_digits=5,
+                        verbose_name="caída de ingresos supuesta",
+                    ),
+                ),
+                (
+                    "creditors_max",
+                    models.PositiveSmallIntegerField(default=4, verbose_name="entidades con deuda, como máximo"),
+                ),
+                (
+                    "automatic_limit",
+                    lending.fields.MoneyField(default=5000, verbose_name="aprobación sin visita hasta"),
+                ),
+                (
+                    "offer_days",
+                    models.PositiveSmallIntegerField(default=15, verbose_name="días de validez de una oferta"),
+                ),
+                ("decision_hours", models.PositiveSmallIntegerField(default=48, verbose_name="horas para decidir")),
+                (
+                    "draft_days",
+                    models.PositiveSmallIntegerField(default=30, verbose_name="días para terminar una solicitud"),
+                ),
+                ("created_at", models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
+                (
+                    "created_by",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "institution",
+                    models.ForeignKey(
+                        editable=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="accounts.institution",
+                    ),
+                ),
             ],
             options={
-                'abstract': False,
-                'base_manager_name': 'unscoped',
-                'default_manager_name': 'objects',
+                "abstract": False,
+                "base_manager_name": "unscoped",
+                "default_manager_name": "objects",
             },
             managers=[
-                ('objects', django.db.models.manager.Manager()),
-                ('unscoped', django.db.models.manager.Manager()),
+                ("objects", django.db.models.manager.Manager()),
+                ("unscoped", django.db.models.manager.Manager()),
             ],
         ),
         migrations.AddField(
-            model_name='assessment',
-            name='policy',
-            field=accounts.models.base.InstitutionForeignKey(db_constraint=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='lending.lendingpolicy'),
+            model_name="assessment",
+            name="policy",
+            field=accounts.models.base.InstitutionForeignKey(
+                db_constraint=False,
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="+",
+                to="lending.lendingpolicy",
+            ),
         ),
         migrations.CreateModel(
-            name='Notification',
+            name="Notification",
             fields=[
-                ('id', models.UUIDField(default=accounts.models.base.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('event_id', models.UUIDField()),
-                ('channel', models.CharField(choices=[('sms', 'Mensaje de texto'), ('email', 'Correo')], max_length=5)),
-                ('recipient', accounts.crypto.EncryptedTextField()),
-                ('subject', models.CharField(blank=True, max_length=160)),
-                ('body', accounts.crypto.EncryptedTextField()),
-                ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
-                ('sent_at', models.DateTimeField(blank=True, null=True)),
-                ('attempts', models.PositiveSmallIntegerField(default=0)),
-                ('application', accounts.models.base.InstitutionForeignKey(db_constraint=False, on_delete=django.db.models.deletion.PROTECT, related_name='notifications', to='lending.application')),
-                ('institution', models.ForeignKey(editable=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='accounts.institution')),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=accounts.models.base.uuid7, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("event_id", models.UUIDField()),
+                ("channel", models.CharField(choices=[("sms", "Mensaje de texto"), ("email", "Correo")], max_length=5)),
+                ("recipient", accounts.crypto.EncryptedTextField()),
+                ("subject", models.CharField(blank=True, max_length=160)),
+                ("body", accounts.crypto.EncryptedTextField()),
+                ("created_at", models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
+                ("sent_at", models.DateTimeField(blank=True, null=True)),
+                ("attempts", models.PositiveSmallIntegerField(default=0)),
+                (
+                    "application",
+                    accounts.models.base.InstitutionForeignKey(
+                        db_constraint=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="notifications",
+                        to="lending.application",
+                    ),
+                ),
+                (
+                    "institution",
+                    models.ForeignKey(
+                        editable=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="accounts.institution",
+                    ),
+                ),
             ],
             options={
-                'abstract': False,
-                'base_manager_name': 'unscoped',
-                'default_manager_name': 'objects',
+                "abstract": False,
+                "base_manager_name": "unscoped",
+                "default_manager_name": "objects",
             },
             managers=[
-                ('objects', django.db.models.manager.Manager()),
-                ('unscoped', django.db.models.manager.Manager()),
+                ("objects", django.db.models.manager.Manager()),
+                ("unscoped", django.db.models.manager.Manager()),
             ],
         ),
         migrations.CreateModel(
-            name='Parameter',
+            name="Parameter",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('code', models.CharField(choices=[('usury_cap_tea', 'TEA máxima'), ('moratory_cap_tea', 'Tasa moratoria máxima'), ('itf_rate', 'ITF')], max_length=40)),
-                ('currency', models.CharField(default='PEN', max_length=3)),
-                ('value', models.DecimalField(decimal_places=8, max_digits=12)),
-                ('norm', models.CharField(max_length=200)),
-                ('valid_from', models.DateField()),
-                ('valid_to', models.DateField(blank=True, null=True)),
-                ('is_demo', models.BooleanField(default=False)),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "code",
+                    models.CharField(
+                        choices=[
+                            ("usury_cap_tea", "TEA máxima"),
+                            ("moratory_cap_tea", "Tasa moratoria máxima"),
+                            ("itf_rate", "ITF"),
+                        ],
+                        max_length=40,
+                    ),
+                ),
+                ("currency", models.CharField(default="PEN", max_length=3)),
+                ("value", models.DecimalField(decimal_places=8, max_digits=12)),
+                ("norm", models.CharField(max_length=200)),
+                ("valid_from", models.DateField()),
+                ("valid_to", models.DateField(blank=True, null=True)),
+                ("is_demo", models.BooleanField(default=False)),
             ],
             options={
-                'constraints': [models.UniqueConstraint(fields=('code', 'currency', 'valid_from'), name='parameter_once')],
+                "constraints": [
+                    models.UniqueConstraint(fields=("code", "currency", "valid_from"), name="parameter_once")
+                ],
             },
         ),
         migrations.CreateModel(
-            name='Product',
+            name="Product",
             fields=[
-                ('id', models.UUIDField(default=accounts.models.base.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('code', models.SlugField(max_length=40, verbose_name='código')),
-                ('name', models.CharField(max_length=80, verbose_name='nombre')),
-                ('segment', models.CharField(choices=[('household', 'Hogar'), ('enterprise', 'Negocio'), ('farm', 'Campo')], max_length=12, verbose_name='segmento')),
-                ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
-                ('institution', models.ForeignKey(editable=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='accounts.institution')),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=accounts.models.base.uuid7, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("code", models.SlugField(max_length=40, verbose_name="código")),
+                ("name", models.CharField(max_length=80, verbose_name="nombre")),
+                (
+                    "segment",
+                    models.CharField(
+                        choices=[("household", "Hogar"), ("enterprise", "Negocio"), ("farm", "Campo")],
+                        max_length=12,
+                        verbose_name="segmento",
+                    ),
+                ),
+                ("created_at", models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
+                (
+                    "institution",
+                    models.ForeignKey(
+                        editable=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="accounts.institution",
+                    ),
+                ),
             ],
             options={
-                'ordering': ['name'],
-                'abstract': False,
-                'base_manager_name': 'unscoped',
-                'default_manager_name': 'objects',
+                "ordering": ["name"],
+                "abstract": False,
+                "base_manager_name": "unscoped",
+                "default_manager_name": "objects",
             },
             managers=[
-                ('objects', django.db.models.manager.Manager()),
-                ('unscoped', django.db.models.manager.Manager()),
+                ("objects", django.db.models.manager.Manager()),
+                ("unscoped", django.db.models.manager.Manager()),
             ],
         ),
         migrations.AddField(
-            model_name='application',
-            name='product',
-            field=accounts.models.base.InstitutionForeignKey(blank=True, db_constraint=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='lending.product'),
+            model_name="application",
+            name="product",
+            field=accounts.models.base.InstitutionForeignKey(
+                blank=True,
+                db_constraint=False,
+                null=True,
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="+",
+                to="lending.product",
+            ),
         ),
         migrations.CreateModel(
-            name='ProductVersion',
+            name="ProductVersion",
             fields=[
-                ('id', models.UUIDField(default=accounts.models.base.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('number', models.PositiveIntegerField()),
-                ('status', models.CharField(choices=[('draft', 'Borrador'), ('published', 'Publicado'), ('withdrawn', 'Retirado')], default='draft', max_length=10)),
-                ('summary', models.CharField(max_length=160, verbose_name='para qué sirve, en una frase')),
-                ('currency', models.CharField(default='PEN', max_length=3)),
-                ('amount_min', lending.fields.MoneyField(verbose_name='monto mínimo')),
-                ('amount_max', lending.fields.MoneyField(verbose_name='monto máximo')),
-                ('term_min', models.PositiveSmallIntegerField(verbose_name='plazo mínimo, en meses')),
-                ('term_max', models.PositiveSmallIntegerField(verbose_name='plazo máximo, en meses')),
-                ('tea_min', models.DecimalField(decimal_places=8, max_digits=12, verbose_name='TEA mínima')),
-                ('tea_max', models.DecimalField(decimal_places=8, max_digits=12, verbose_name='TEA máxima')),
-                ('amortization', models.CharField(choices=[('equal_installments', 'Cuota fija'), ('bullet', 'Cuota única al final'), ('harvest', 'Intereses durante la campaña y capital a la cosecha')], max_length=20, verbose_name='forma de pago')),
-                ('insurance_monthly_rate', models.DecimalField(decimal_places=8, default=0, max_digits=12, verbose_name='seguro de desgravamen al mes')),
-                ('insurance_base', models.CharField(choices=[('opening_balance', 'Saldo al inicio de la cuota'), ('balance_plus_interest', 'Saldo más interés')], default='opening_balance', max_length=24, verbose_name='base del seguro')),
-                ('fee_upfront', lending.fields.MoneyField(default=0, verbose_name='comisión de afiliación')),
-                ('disbursement_days', models.PositiveSmallIntegerField(default=2, verbose_name='días hasta el desembolso')),
-                ('regions', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(max_length=2), blank=True, default=list, size=None)),
-                ('sectors', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(max_length=20), blank=True, default=list, size=None)),
-                ('crops', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(max_length=20), blank=True, default=list, size=None)),
-                ('score_min', models.PositiveSmallIntegerField(default=300, verbose_name='puntaje mínimo')),
-                ('age_min', models.PositiveSmallIntegerField(default=18, verbose_name='edad mínima')),
-                ('age_max', models.PositiveSmallIntegerField(default=75, verbose_name='edad máxima al terminar')),
-                ('activity_months_min', models.PositiveSmallIntegerField(default=0, verbose_name='meses de actividad, como mínimo')),
-                ('creditors_max', models.PositiveSmallIntegerField(default=4, verbose_name='entidades con deuda, como máximo')),
-                ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
-                ('published_at', models.DateTimeField(blank=True, null=True)),
-                ('created_by', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('institution', models.ForeignKey(editable=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='accounts.institution')),
-                ('product', accounts.models.base.InstitutionForeignKey(db_constraint=False, on_delete=django.db.models.deletion.PROTECT, related_name='versions', to='lending.product')),
-                ('published_by', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=accounts.models.base.uuid7, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("number", models.PositiveIntegerField()),
+                (
+                    "status",
+                    models.CharField(
+                        choices=[("draft", "Borrador"), ("published", "Publicado"), ("withdrawn", "Retirado")],
+                        default="draft",
+                        max_length=10,
+                    ),
+                ),
+                ("summary", models.CharField(max_length=160, verbose_name="para qué sirve, en una frase")),
+                ("currency", models.CharField(default="PEN", max_length=3)),
+                ("amount_min", lending.fields.MoneyField(verbose_name="monto mínimo")),
+                ("amount_max", lending.fields.MoneyField(verbose_name="monto máximo")),
+                ("term_min", models.PositiveSmallIntegerField(verbose_name="plazo mínimo, en meses")),
+                ("term_max", models.PositiveSmallIntegerField(verbose_name="plazo máximo, en meses")),
+                ("tea_min", models.DecimalField(decimal_places=8, max_digits=12, verbose_name="TEA mínima")),
+                ("tea_max", models.DecimalField(decimal_places=8, max_digits=12, verbose_name="TEA máxima")),
+                (
+                    "amortization",
+                    models.CharField(
+                        choices=[
+                            ("equal_installments", "Cuota fija"),
+                            ("bullet", "Cuota única al final"),
+                            ("harvest", "Intereses durante la campaña y capital a la cosecha"),
+                        ],
+                        max_length=20,
+                        verbose_name="forma de pago",
+                    ),
+                ),
+                (
+                    "insurance_monthly_rate",
+                    models.DecimalField(
+                        decimal_places=8, default=0, max_digits=12, verbose_name="seguro de desgravamen al mes"
+                    ),
+                ),
+                (
+                    "insurance_base",
+                    models.CharField(
+                        choices=[
+                            ("opening_balance", "Saldo al inicio de la cuota"),
+                            ("balance_plus_interest", "Saldo más interés"),
+                        ],
+                        default="opening_balance",
+                        max_length=24,
+                        verbose_name="base del seguro",
+                    ),
+                ),
+                ("fee_upfront", lending.fields.MoneyField(default=0, verbose_name="comisión de afiliación")),
+                (
+                    "disbursement_days",
+                    models.PositiveSmallIntegerField(default=2, verbose_name="días hasta el desembolso"),
+                ),
+                (
+                    "regions",
+                    django.contrib.postgres.fields.ArrayField(
+                        base_field=models.CharField(max_length=2), blank=True, default=list, size=None
+                    ),
+                ),
+                (
+                    "sectors",
+                    django.contrib.postgres.fields.ArrayField(
+                        base_field=models.CharField(max_length=20), blank=True, default=list, size=None
+                    ),
+                ),
+                (
+                    "crops",
+                    django.contrib.postgres.fields.ArrayField(
+                        base_field=models.CharField(max_length=20), blank=True, default=list, size=None
+                    ),
+                ),
+                ("score_min", models.PositiveSmallIntegerField(default=300, verbose_name="puntaje mínimo")),
+                ("age_min", models.PositiveSmallIntegerField(default=18, verbose_name="edad mínima")),
+                ("age_max", models.PositiveSmallIntegerField(default=75, verbose_name="edad máxima al terminar")),
+                (
+                    "activity_months_min",
+                    models.PositiveSmallIntegerField(default=0, verbose_name="meses de actividad, como mínimo"),
+                ),
+                (
+                    "creditors_max",
+                    models.PositiveSmallIntegerField(default=4, verbose_name="entidades con deuda, como máximo"),
+                ),
+                ("created_at", models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
+                ("published_at", models.DateTimeField(blank=True, null=True)),
+                (
+                    "created_by",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "institution",
+                    models.ForeignKey(
+                        editable=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="accounts.institution",
+                    ),
+                ),
+                (
+                    "product",
+                    accounts.models.base.InstitutionForeignKey(
+                        db_constraint=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="versions",
+                        to="lending.product",
+                    ),
+                ),
+                (
+                    "published_by",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
             ],
             options={
-                'abstract': False,
-                'base_manager_name': 'unscoped',
-                'default_manager_name': 'objects',
+                "abstract": False,
+                "base_manager_name": "unscoped",
+                "default_manager_name": "objects",
             },
             managers=[
-                ('objects', django.db.models.manager.Manager()),
-                ('unscoped', django.db.models.manager.Manager()),
+                ("objects", django.db.models.manager.Manager()),
+                ("unscoped", django.db.models.manager.Manager()),
             ],
         ),
         migrations.CreateModel(
-            name='Offer',
+            name="Offer",
             fields=[
-                ('id', models.UUIDField(default=accounts.models.base.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('rank', models.PositiveSmallIntegerField()),
-                ('status', models.CharField(choices=[('open', 'Vigente'), ('chosen', 'Elegida'), ('expired', 'Vencida'), ('withdrawn', 'Retirada')], default='open', max_length=10)),
-                ('amount', lending.fields.MoneyField()),
-                ('net_disbursed', lending.fields.MoneyField()),
-                ('term_months', models.PositiveSmallIntegerField()),
-                ('installments', models.PositiveSmallIntegerField()),
-                ('installment', lending.fields.MoneyField()),
-                ('total', lending.fields.MoneyField()),
-                ('total_interest', lending.fields.MoneyField()),
-                ('total_insurance', lending.fields.MoneyField()),
-                ('tea', models.DecimalField(decimal_places=8, max_digits=12)),
-                ('tcea', models.DecimalField(decimal_places=8, max_digits=12)),
-                ('first_due_on', models.DateField()),
-                ('disbursement_on', models.DateField()),
-                ('reasons', models.JSONField(default=list)),
-                ('valid_until', models.DateField()),
-                ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
-                ('chosen_at', models.DateTimeField(blank=True, null=True)),
-                ('application', accounts.models.base.InstitutionForeignKey(db_constraint=False, on_delete=django.db.models.deletion.PROTECT, related_name='offers', to='lending.application')),
-                ('assessment', accounts.models.base.InstitutionForeignKey(db_constraint=False, on_delete=django.db.models.deletion.PROTECT, related_name='offers', to='lending.assessment')),
-                ('institution', models.ForeignKey(editable=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='accounts.institution')),
-                ('product_version', accounts.models.base.InstitutionForeignKey(db_constraint=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='lending.productversion')),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=accounts.models.base.uuid7, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("rank", models.PositiveSmallIntegerField()),
+                (
+                    "status",
+                    models.CharField(
+                        choices=[
+                            ("open", "Vigente"),
+                            ("chosen", "Elegida"),
+                            ("expired", "Vencida"),
+                            ("withdrawn", "Retirada"),
+                        ],
+                        default="open",
+                        max_length=10,
+                    ),
+                ),
+                ("amount", lending.fields.MoneyField()),
+                ("net_disbursed", lending.fields.MoneyField()),
+                ("term_months", models.PositiveSmallIntegerField()),
+                ("installments", models.PositiveSmallIntegerField()),
+                ("installment", lending.fields.MoneyField()),
+                ("total", lending.fields.MoneyField()),
+                ("total_interest", lending.fields.MoneyField()),
+                ("total_insurance", lending.fields.MoneyField()),
+                ("tea", models.DecimalField(decimal_places=8, max_digits=12)),
+                ("tcea", models.DecimalField(decimal_places=8, max_digits=12)),
+                ("first_due_on", models.DateField()),
+                ("disbursement_on", models.DateField()),
+                ("reasons", models.JSONField(default=list)),
+                ("valid_until", models.DateField()),
+                ("created_at", models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
+                ("chosen_at", models.DateTimeField(blank=True, null=True)),
+                (
+                    "application",
+                    accounts.models.base.InstitutionForeignKey(
+                        db_constraint=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="offers",
+                        to="lending.application",
+                    ),
+                ),
+                (
+                    "assessment",
+                    accounts.models.base.InstitutionForeignKey(
+                        db_constraint=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="offers",
+                        to="lending.assessment",
+                    ),
+                ),
+                (
+                    "institution",
+                    models.ForeignKey(
+                        editable=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="accounts.institution",
+                    ),
+                ),
+                (
+                    "product_version",
+                    accounts.models.base.InstitutionForeignKey(
+                        db_constraint=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="lending.productversion",
+                    ),
+                ),
             ],
             options={
-                'abstract': False,
-                'base_manager_name': 'unscoped',
-                'default_manager_name': 'objects',
+                "abstract": False,
+                "base_manager_name": "unscoped",
+                "default_manager_name": "objects",
             },
             managers=[
-                ('objects', django.db.models.manager.Manager()),
-                ('unscoped', django.db.models.manager.Manager()),
+                ("objects", django.db.models.manager.Manager()),
+                ("unscoped", django.db.models.manager.Manager()),
             ],
         ),
         migrations.CreateModel(
-            name='ReviewRequest',
+            name="ReviewRequest",
             fields=[
-                ('id', models.UUIDField(default=accounts.models.base.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('message', models.TextField(blank=True, max_length=1000)),
-                ('requested_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
-                ('due_on', models.DateField()),
-                ('closed_at', models.DateTimeField(blank=True, null=True)),
-                ('application', accounts.models.base.InstitutionForeignKey(db_constraint=False, on_delete=django.db.models.deletion.PROTECT, related_name='review_requests', to='lending.application')),
-                ('closed_by', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('institution', models.ForeignKey(editable=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='accounts.institution')),
-                ('requested_by', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=accounts.models.base.uuid7, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("message", models.TextField(blank=True, max_length=1000)),
+                ("requested_at", models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
+                ("due_on", models.DateField()),
+                ("closed_at", models.DateTimeField(blank=True, null=True)),
+                (
+                    "application",
+                    accounts.models.base.InstitutionForeignKey(
+                        db_constraint=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="review_requests",
+                        to="lending.application",
+                    ),
+                ),
+                (
+                    "closed_by",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "institution",
+                    models.ForeignKey(
+                        editable=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="accounts.institution",
+                    ),
+                ),
+                (
+                    "requested_by",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
             ],
             options={
-                'abstract': False,
-                'base_manager_name': 'unscoped',
-                'default_manager_name': 'objects',
+                "abstract": False,
+                "base_manager_name": "unscoped",
+                "default_manager_name": "objects",
             },
             managers=[
-                ('objects', django.db.models.manager.Manager()),
-                ('unscoped', django.db.models.manager.Manager()),
+                ("objects", django.db.models.manager.Manager()),
+                ("unscoped", django.db.models.manager.Manager()),
             ],
         ),
         migrations.AddIndex(
-            model_name='applicant',
-            index=models.Index(fields=['institution', 'user'], name='applicant_user'),
+            model_name="applicant",
+            index=models.Index(fields=["institution", "user"], name="applicant_user"),
         ),
         migrations.AddConstraint(
-            model_name='applicant',
-            constraint=models.UniqueConstraint(fields=('institution', 'document_type', 'document_hash'), name='applicant_once_per_document'),
+            model_name="applicant",
+            constraint=models.UniqueConstraint(
+                fields=("institution", "document_type", "document_hash"), name="applicant_once_per_document"
+            ),
         ),
         migrations.AddIndex(
-            model_name='decision',
-            index=models.Index(fields=['institution', 'application', 'created_at'], name='decision_history'),
+            model_name="decision",
+            index=models.Index(fields=["institution", "application", "created_at"], name="decision_history"),
         ),
         migrations.AddConstraint(
-            model_name='decision',
-            constraint=models.UniqueConstraint(condition=models.Q(('stage', 'policy')), fields=('institution', 'assessment'), name='one_policy_decision_per_assessment'),
+            model_name="decision",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("stage", "policy")),
+                fields=("institution", "assessment"),
+                name="one_policy_decision_per_assessment",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='decision',
-            constraint=models.UniqueConstraint(condition=models.Q(('stage', 'final')), fields=('institution', 'proposal'), name='one_final_decision_per_proposal'),
+            model_name="decision",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("stage", "final")),
+                fields=("institution", "proposal"),
+                name="one_final_decision_per_proposal",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='document',
-            constraint=models.UniqueConstraint(fields=('institution', 'application', 'kind', 'sha256'), name='document_once'),
+            model_name="document",
+            constraint=models.UniqueConstraint(
+                fields=("institution", "application", "kind", "sha256"), name="document_once"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='enterpriseprofile',
-            constraint=models.UniqueConstraint(fields=('institution', 'applicant'), name='enterprise_profile_once'),
+            model_name="enterpriseprofile",
+            constraint=models.UniqueConstraint(fields=("institution", "applicant"), name="enterprise_profile_once"),
         ),
         migrations.AddConstraint(
-            model_name='farmprofile',
-            constraint=models.UniqueConstraint(fields=('institution', 'applicant'), name='farm_profile_once'),
+            model_name="farmprofile",
+            constraint=models.UniqueConstraint(fields=("institution", "applicant"), name="farm_profile_once"),
         ),
         migrations.AddConstraint(
-            model_name='householdprofile',
-            constraint=models.UniqueConstraint(fields=('institution', 'applicant'), name='household_profile_once'),
+            model_name="householdprofile",
+            constraint=models.UniqueConstraint(fields=("institution", "applicant"), name="household_profile_once"),
         ),
         migrations.AddConstraint(
-            model_name='lendingpolicy',
-            constraint=models.UniqueConstraint(fields=('institution', 'number'), name='lending_policy_once'),
+            model_name="lendingpolicy",
+            constraint=models.UniqueConstraint(fields=("institution", "number"), name="lending_policy_once"),
         ),
         migrations.AddConstraint(
-            model_name='lendingpolicy',
-            constraint=models.CheckConstraint(condition=models.Q(('decline_below__lte', models.F('approve_from'))), name='policy_thresholds_in_order'),
+            model_name="lendingpolicy",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("decline_below__lte", models.F("approve_from"))), name="policy_thresholds_in_order"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='assessment',
-            constraint=models.UniqueConstraint(fields=('institution', 'application', 'attempt'), name='assessment_once_per_attempt'),
+            model_name="assessment",
+            constraint=models.UniqueConstraint(
+                fields=("institution", "application", "attempt"), name="assessment_once_per_attempt"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='notification',
-            constraint=models.UniqueConstraint(fields=('institution', 'event_id', 'channel'), name='notification_once_per_event'),
+            model_name="notification",
+            constraint=models.UniqueConstraint(
+                fields=("institution", "event_id", "channel"), name="notification_once_per_event"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='product',
-            constraint=models.UniqueConstraint(fields=('institution', 'code'), name='product_code_once'),
+            model_name="product",
+            constraint=models.UniqueConstraint(fields=("institution", "code"), name="product_code_once"),
         ),
         migrations.AddIndex(
-            model_name='application',
-            index=models.Index(fields=['institution', 'status', 'decide_by'], name='application_queue'),
+            model_name="application",
+            index=models.Index(fields=["institution", "status", "decide_by"], name="application_queue"),
         ),
         migrations.AddIndex(
-            model_name='application',
-            index=models.Index(fields=['institution', 'owner'], name='application_owner'),
+            model_name="application",
+            index=models.Index(fields=["institution", "owner"], name="application_owner"),
         ),
         migrations.AddIndex(
-            model_name='application',
-            index=models.Index(fields=['institution', 'applicant'], name='application_applicant'),
+            model_name="application",
+            index=models.Index(fields=["institution", "applicant"], name="application_applicant"),
         ),
         migrations.AddIndex(
-            model_name='application',
-            index=models.Index(condition=models.Q(('status', 'submitted')), fields=['institution', 'submitted_at'], name='application_waiting'),
+            model_name="application",
+            index=models.Index(
+                condition=models.Q(("status", "submitted")),
+                fields=["institution", "submitted_at"],
+                name="application_waiting",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='application',
-            constraint=models.UniqueConstraint(fields=('institution', 'number'), name='application_number_once'),
+            model_name="application",
+            constraint=models.UniqueConstraint(fields=("institution", "number"), name="application_number_once"),
         ),
         migrations.AddConstraint(
-            model_name='application',
-            constraint=models.CheckConstraint(condition=models.Q(('status', 'draft'), ('status', 'withdrawn'), ('facts__isnull', False), _connector='OR'), name='submitted_application_has_facts'),
+            model_name="application",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("status", "draft"), ("status", "withdrawn"), ("facts__isnull", False), _connector="OR"
+                ),
+                name="submitted_application_has_facts",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='productversion',
-            constraint=models.UniqueConstraint(fields=('institution', 'product', 'number'), name='product_version_once'),
+            model_name="productversion",
+            constraint=models.UniqueConstraint(
+                fields=("institution", "product", "number"), name="product_version_once"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='productversion',
-            constraint=models.UniqueConstraint(condition=models.Q(('status', 'published')), fields=('institution', 'product'), name='one_published_version'),
+            model_name="productversion",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("status", "published")),
+                fields=("institution", "product"),
+                name="one_published_version",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='productversion',
-            constraint=models.CheckConstraint(condition=models.Q(('amount_max__gte', models.F('amount_min')), ('amount_min__gt', 0)), name='amounts_in_order'),
+            model_name="productversion",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("amount_max__gte", models.F("amount_min")), ("amount_min__gt", 0)),
+                name="amounts_in_order",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='productversion',
-            constraint=models.CheckConstraint(condition=models.Q(('term_max__gte', models.F('term_min')), ('term_min__gt', 0)), name='terms_in_order'),
+            model_name="productversion",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("term_max__gte", models.F("term_min")), ("term_min__gt", 0)), name="terms_in_order"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='productversion',
-            constraint=models.CheckConstraint(condition=models.Q(('tea_max__gte', models.F('tea_min')), ('tea_min__gte', 0)), name='rates_in_order'),
+            model_name="productversion",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("tea_max__gte", models.F("tea_min")), ("tea_min__gte", 0)), name="rates_in_order"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='offer',
-            constraint=models.UniqueConstraint(fields=('institution', 'assessment', 'product_version'), name='offer_once_per_product'),
+            model_name="offer",
+            constraint=models.UniqueConstraint(
+                fields=("institution", "assessment", "product_version"), name="offer_once_per_product"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='offer',
-            constraint=models.UniqueConstraint(condition=models.Q(('status', 'chosen')), fields=('institution', 'application'), name='one_chosen_offer'),
+            model_name="offer",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("status", "chosen")), fields=("institution", "application"), name="one_chosen_offer"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='reviewrequest',
-            constraint=models.UniqueConstraint(condition=models.Q(('closed_at__isnull', True)), fields=('institution', 'application'), name='one_open_review_per_application'),
+            model_name="reviewrequest",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("closed_at__isnull", True)),
+                fields=("institution", "application"),
+                name="one_open_review_per_application",
+            ),
         ),
     ]

@@ -38,5 +38,7 @@ class Migration(migrations.Migration):
             FROZEN,
             "DROP TRIGGER evidence_is_kept ON lending_assessment; DROP TRIGGER evidence_is_kept ON lending_decision",
         ),
-        migrations.RunSQL("GRANT SELECT ON lending_parameter, lending_holiday TO lend_regulator", migrations.RunSQL.noop),
+        migrations.RunSQL(
+            "GRANT SELECT ON lending_parameter, lending_holiday TO lend_regulator", migrations.RunSQL.noop
+        ),
     ]

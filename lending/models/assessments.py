@@ -60,9 +60,7 @@ class Offer(InstitutionOwned):
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     application = InstitutionForeignKey(Application, models.PROTECT, related_name="offers")
     assessment = InstitutionForeignKey(Assessment, models.PROTECT, related_name="offers")
-    decision = InstitutionForeignKey(
-        "lending.Decision", models.PROTECT, null=True, blank=True, related_name="offers"
-    )
+    decision = InstitutionForeignKey("lending.Decision", models.PROTECT, null=True, blank=True, related_name="offers")
     product_version = InstitutionForeignKey(ProductVersion, models.PROTECT, related_name="+")
     rank = models.PositiveSmallIntegerField()  # 1 is the cheapest in total
     status = models.CharField(max_length=10, choices=Status, default=Status.OPEN)
