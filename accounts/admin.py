@@ -13,6 +13,7 @@ from django.db.models import Q, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.utils.html import format_html
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
 from accounts import access
@@ -42,10 +43,10 @@ class OperatorsSite(admin.AdminSite):
     def login(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
         return redirect("account_login")
 
-    def logout(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
+    def logout(self, request: HttpRequest, extra_context: Any = None) -> Any:
         return redirect("account_logout")
 
-    def password_change(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
+    def password_change(self, request: HttpRequest, extra_context: Any = None) -> Any:
         return redirect("account_change_password")
 
     def get_urls(self) -> list[Any]:
@@ -125,7 +126,6 @@ class InstitutionAdmin(Kept):
     form = InstitutionForm
     list_display = ("name", "slug", "kind", "domain", "is_active")
     search_fields = ("name", "slug")
-    prepopulated_fields: Any = {}
 
     def get_queryset(self, request: HttpRequest) -> QuerySet:
         return super().get_queryset(request).exclude(kind=Institution.Kind.PLATFORM)
@@ -244,7 +244,7 @@ class AccountAdmin(ReadOnly):
         return queryset.filter(term), False
 
     @admin.display(description="")
-    def action_checkbox(self, user: User) -> str:
+    def action_checkbox(self, user: User) -> SafeString:
         """As Django's, without the person's name in its label."""
         words = _("Elegir %(contact)s") % {"contact": self.contact(user)}
         box = '<input type="checkbox" name="_selected_action" value="{}" class="action-select" aria-label="{}">'

@@ -6,7 +6,7 @@ from django.http import HttpRequest
 
 if TYPE_CHECKING:
     from accounts.actors import Actor
-    from accounts.models import Institution, Membership
+    from accounts.models import Institution, Membership, User
 
 
 class Request(HttpRequest):
@@ -15,3 +15,15 @@ class Request(HttpRequest):
     institution: "Institution | None"
     membership: "Membership | None"
     actor: "Actor"
+
+
+class PersonRequest(Request):
+    """For views behind a guard of `accounts.access`: somebody has signed in."""
+
+    user: "User"
+
+
+class InstitutionRequest(Request):
+    """For views under an institution's address."""
+
+    institution: "Institution"

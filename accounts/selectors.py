@@ -1,17 +1,18 @@
 """Reads about people and institutions."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from uuid import UUID
 
 from allauth.mfa.models import Authenticator
 from django.db import transaction
+from django.db.models import QuerySet
 
 from accounts.clock import today
 from accounts.models import ApiClient, Institution, Membership, RegulatorMandate
 from accounts.tenancy.scope import person_scope
 
 
-def open_institutions() -> Sequence[Institution]:
+def open_institutions() -> QuerySet[Institution]:
     """The lenders a visitor may choose from, by name."""
     return Institution.objects.filter(is_active=True).exclude(kind=Institution.Kind.PLATFORM)
 

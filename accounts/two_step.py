@@ -38,15 +38,15 @@ class TwoStepMiddleware:
             return self.get_response(request)
         if not request.actor.roles - WITHOUT_RIGHTS or passed(request):
             return self.get_response(request)
-        return self.lead(request)
+        return self.lead(request, request.user)
 
-    def lead(self, request: Request) -> HttpResponse:
+    def lead(self, request: Request, user: User) -> HttpResponse:
         """To the code, or to setting up the authenticator; back to the same page afterwards."""
         if "/api/" in request.path:
             words = _("Ingresa con tu segundo paso para usar esta dirección.")
             return JsonResponse({"code": "two_step_required", "message": words}, status=403)
         back = request.session[NEXT] = page_to_return_to(request)
-        page = "mfa_reauthenticate" if has_authenticator(request.user) else "mfa_activate_totp"
+        page = "mfa_reauthenticate" if has_authenticator(user) else "mfa_activate_totp"
         address = f"{reverse(page)}?{urlencode({'next': back})}"
         if request.headers.get("HX-Request"):
             return HttpResponse(status=204, headers={"HX-Redirect": address})

@@ -3,13 +3,13 @@
 from typing import Any
 
 from django.conf import settings
-from django.http import HttpRequest
 from django.utils.functional import SimpleLazyObject
 
+from accounts.http import Request
 from lending.views.desk.navigation import desk_items
 
 
-def site(request: HttpRequest) -> dict[str, Any]:
+def site(request: Request) -> dict[str, Any]:
     """The institution, the membership and the actor of this request, and whether this is a demo."""
     return {
         "institution": getattr(request, "institution", None),

@@ -12,7 +12,7 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST, require_safe
 
 from accounts import access, messages
-from accounts.http import Request
+from accounts.http import PersonRequest
 from accounts.permissions import STAFF
 from accounts.selectors import memberships_of, open_institutions
 
@@ -31,12 +31,12 @@ def home(request: HttpRequest) -> HttpResponse:
 @require_safe
 @never_cache
 @access.signed_in
-def after_sign_in(request: Request) -> HttpResponse:
+def after_sign_in(request: PersonRequest) -> HttpResponse:
     """Where a person belongs: staff to their desk, regulators to oversight, operators to the admin, others home."""
     return HttpResponseRedirect(place_of(request))
 
 
-def place_of(request: Request) -> str:
+def place_of(request: PersonRequest) -> str:
     """The address of the first page for this person."""
     memberships = memberships_of(request.user.pk)
     for membership in memberships:

@@ -38,7 +38,10 @@ def create_api_client(*, actor: Actor, name: str, roles: Iterable[str] = ("integ
         authorization_grant_type=Application.GRANT_CLIENT_CREDENTIALS,
     )
     client = ApiClient.objects.create(
-        name=name, oauth_client_id=application.client_id, roles=wanted, created_by_id=actor.user_id
+        name=name,
+        oauth_client_id=application.client_id,
+        roles=wanted,
+        created_by_id=actor.user_id,  # type: ignore[misc]  # whoever has the permission is a person
     )
     audit.record(actor, "accounts.api_client.created", client, roles=wanted)
     return client, secret

@@ -22,7 +22,7 @@ WHAT_A_ROLE_MAY = {
 }
 
 
-def show_refusal(form: forms.Form, refusal: InvalidInput) -> None:
+def show_refusal(form: forms.BaseForm, refusal: InvalidInput) -> None:
     """Put what the service refused beside the fields it names."""
     for name, texts in refusal.fields.items():
         for text in texts:

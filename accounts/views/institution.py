@@ -11,7 +11,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from accounts import access
 from accounts.errors import InvalidInput, NotFound
-from accounts.http import Request
+from accounts.http import InstitutionRequest
 from accounts.models import Institution
 from accounts.selectors import api_client, api_clients
 from accounts.services import api_clients as programs
@@ -22,9 +22,9 @@ from accounts.views.forms import ClientForm, LookForm, show_refusal
 @require_http_methods(["GET", "HEAD", "POST"])
 @never_cache
 @access.require("accounts.manage_institution")
-def settings_page(request: Request, slug: str) -> HttpResponse:
+def settings_page(request: InstitutionRequest, slug: str) -> HttpResponse:
     """Colour, symbol and contacts; below, the programs."""
-    form = LookForm(request.POST or None, instance=Institution.objects.get(pk=request.actor.institution_id))
+    form = LookForm(request.POST or None, instance=Institution.objects.get(pk=request.institution.pk))
     if request.method == "POST" and form.is_valid():
         try:
             change_look(actor=request.actor, **form.cleaned_data)
@@ -40,7 +40,7 @@ def settings_page(request: Request, slug: str) -> HttpResponse:
 @require_POST
 @never_cache
 @access.require("accounts.manage_api_clients")
-def client_new(request: Request, slug: str) -> HttpResponse:
+def client_new(request: InstitutionRequest, slug: str) -> HttpResponse:
     """Register a program and show its secret, this once."""
     form = ClientForm(request.POST)
     if form.is_valid():
@@ -50,7 +50,7 @@ def client_new(request: Request, slug: str) -> HttpResponse:
             show_refusal(form, refusal)
         else:
             return render(request, "accounts/client_secret.html", {"client": client, "secret": secret})
-    look = LookForm(instance=Institution.objects.get(pk=request.actor.institution_id))
+    look = LookForm(instance=Institution.objects.get(pk=request.institution.pk))
     page = {"form": look, "clients": api_clients(), "client_form": form}
     return render(request, "accounts/settings.html", page, status=422)
 
@@ -58,7 +58,7 @@ def client_new(request: Request, slug: str) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 @never_cache
 @access.require("accounts.manage_api_clients")
-def client_secret(request: Request, slug: str, client_id: UUID) -> HttpResponse:
+def client_secret(request: InstitutionRequest, slug: str, client_id: UUID) -> HttpResponse:
     """Ask first; then a new secret, shown this once, and the old one ends."""
     client = api_client(client_id)
     if client is None:
@@ -71,7 +71,7 @@ def client_secret(request: Request, slug: str, client_id: UUID) -> HttpResponse:
 
 @require_POST
 @access.require("accounts.manage_api_clients")
-def client_close(request: Request, slug: str, client_id: UUID) -> HttpResponse:
+def client_close(request: InstitutionRequest, slug: str, client_id: UUID) -> HttpResponse:
     """Shut a program out for good."""
     client = programs.deactivate_api_client(client_id=client_id, actor=request.actor)
     messages.success(request, _("%(name)s ya no puede conectarse.") % {"name": client})

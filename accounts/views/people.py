@@ -16,7 +16,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_safe
 
 from accounts import access, two_step
-from accounts.http import Request
+from accounts.http import PersonRequest
 from accounts.names import NameForm
 from accounts.sign_in_forms import EmailSignUpForm
 
@@ -54,7 +54,7 @@ class SetUpSecondStep(ActivateTOTPView):
 @require_safe
 @never_cache
 @access.signed_in
-def go_on(request: Request) -> HttpResponse:
+def go_on(request: PersonRequest) -> HttpResponse:
     """After setting up the second step: the page one was on the way to."""
     address = request.session.pop(two_step.NEXT, "")
     if url_has_allowed_host_and_scheme(address, {request.get_host()}, require_https=request.is_secure()):
@@ -65,7 +65,7 @@ def go_on(request: Request) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 @never_cache
 @access.signed_in
-def account(request: Request) -> HttpResponse:
+def account(request: PersonRequest) -> HttpResponse:
     """One's own name, ways to enter and second step."""
     user = request.user
     form = NameForm(request.POST or None, initial={"full_name": user.full_name})

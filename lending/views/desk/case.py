@@ -14,7 +14,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from accounts import access
 from accounts.errors import InvalidInput, NotFound
 from accounts.formats import format_money, format_percent
-from accounts.http import Request
+from accounts.http import InstitutionRequest
 from lending.forms.desk import DecisionForm, ProposalForm, QueueFilters, ReviewDocumentForm, VerifiedFactsForm
 from lending.forms.refusals import show_refusal
 from lending.models import Application, Document
@@ -30,14 +30,14 @@ Status = Application.Status
 
 @require_safe
 @access.require("lending.view_applications")
-def show(request: Request, slug: str, application_id: UUID) -> HttpResponse:
+def show(request: InstitutionRequest, slug: str, application_id: UUID) -> HttpResponse:
     """One case, with the form of whoever's turn it is."""
     return case_page(request, application_for(request.actor, application_id))
 
 
 @require_POST
 @access.require("lending.propose_decision")
-def propose(request: Request, slug: str, application_id: UUID) -> HttpResponse:
+def propose(request: InstitutionRequest, slug: str, application_id: UUID) -> HttpResponse:
     """An officer's proposal."""
     application = application_for(request.actor, application_id)
     case = case_of(application, request.actor)
@@ -55,7 +55,7 @@ def propose(request: Request, slug: str, application_id: UUID) -> HttpResponse:
 
 @require_POST
 @access.require("lending.decide_application")
-def decide(request: Request, slug: str, application_id: UUID) -> HttpResponse:
+def decide(request: InstitutionRequest, slug: str, application_id: UUID) -> HttpResponse:
     """The second signer's word."""
     application = application_for(request.actor, application_id)
     case = case_of(application, request.actor)
@@ -76,7 +76,7 @@ def decide(request: Request, slug: str, application_id: UUID) -> HttpResponse:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @access.require("lending.verify_facts")
-def verify(request: Request, slug: str, application_id: UUID) -> HttpResponse:
+def verify(request: InstitutionRequest, slug: str, application_id: UUID) -> HttpResponse:
     """Put what was seen beside what was declared; the case is worked out again with it."""
     application = application_for(request.actor, application_id)
     case = case_of(application, request.actor)
@@ -107,7 +107,7 @@ def verify(request: Request, slug: str, application_id: UUID) -> HttpResponse:
 
 @require_POST
 @access.require("lending.unmask_identity")
-def unmask(request: Request, slug: str, application_id: UUID) -> HttpResponse:
+def unmask(request: InstitutionRequest, slug: str, application_id: UUID) -> HttpResponse:
     """The whole document number, once, on this page; the look is written down."""
     application = application_for(request.actor, application_id)
     number = unmask_document_number(application_id=application_id, actor=request.actor)
@@ -116,7 +116,7 @@ def unmask(request: Request, slug: str, application_id: UUID) -> HttpResponse:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @access.require("lending.view_documents")
-def review_paper(request: Request, slug: str, document_id: UUID) -> HttpResponse:
+def review_paper(request: InstitutionRequest, slug: str, document_id: UUID) -> HttpResponse:
     """One paper with the question whether it serves."""
     document = Document.objects.select_related("application__applicant", "reviewed_by").filter(pk=document_id).first()
     if document is None:
@@ -155,7 +155,7 @@ def review_paper(request: Request, slug: str, document_id: UUID) -> HttpResponse
 
 
 def case_page(
-    request: Request,
+    request: InstitutionRequest,
     application: Application,
     *,
     form: Form | None = None,
@@ -183,7 +183,7 @@ def case_page(
     return render(request, "lending/desk/case.html", context, status=422 if form is not None and form.errors else 200)
 
 
-def turn_of(request: Request, application: Application, case: Case, bound: Form | None) -> dict[str, Any]:
+def turn_of(request: InstitutionRequest, application: Application, case: Case, bound: Form | None) -> dict[str, Any]:
     """Whose turn it is and the form they get; the services refuse everybody else all the same."""
     actor = request.actor
     if isinstance(bound, ProposalForm):
@@ -201,7 +201,7 @@ def turn_of(request: Request, application: Application, case: Case, bound: Form 
     return {"turn": "own_case" if own else "none"}
 
 
-def place_of(request: Request, application: Application) -> dict[str, Any]:
+def place_of(request: InstitutionRequest, application: Application) -> dict[str, Any]:
     """The case's place in the queue it was opened from, with its neighbours under the same filters."""
     filters = cleaned_filters(QueueFilters(request.GET))
     place = place_in(queue(request.actor, filters), application.pk)
@@ -280,15 +280,15 @@ def signatures(case: Case) -> list[dict[str, Any]]:
     return lines
 
 
-def code_of(request: Request, application: Application) -> str:
+def code_of(request: InstitutionRequest, application: Application) -> str:
     return f"{request.institution.number_prefix}-{application.number}"
 
 
-def case_url(request: Request, application: Application) -> str:
+def case_url(request: InstitutionRequest, application: Application) -> str:
     return reverse("lending:desk_case", args=[request.institution.slug, application.pk])
 
 
-def back_to_case(request: Request, slug: str, application_id: UUID) -> HttpResponse:
+def back_to_case(request: InstitutionRequest, slug: str, application_id: UUID) -> HttpResponse:
     """To the case, keeping the queue's filters that came along in the address."""
     query = kept_query(request.GET)
     return redirect(f"{reverse('lending:desk_case', args=[slug, application_id])}{f'?{query}' if query else ''}")

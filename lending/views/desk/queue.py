@@ -14,7 +14,7 @@ from django.views.decorators.http import require_safe
 
 from accounts import access
 from accounts.formats import format_money
-from accounts.http import Request
+from accounts.http import InstitutionRequest
 from lending.forms.desk import QueueFilters
 from lending.models import Application
 from lending.selectors.queue import VIEWS, queue, queue_counts, queue_rows
@@ -25,7 +25,7 @@ STATUS_KIND = {"approved": "ok", "declined": "bad", "referred": "info", "propose
 
 @require_safe
 @access.require("lending.view_desk")
-def home(request: Request, slug: str) -> HttpResponse:
+def home(request: InstitutionRequest, slug: str) -> HttpResponse:
     """The first page of the desk that this person may open."""
     for permission, name in (
         ("lending.view_applications", "lending:desk_queue"),
@@ -38,7 +38,7 @@ def home(request: Request, slug: str) -> HttpResponse:
 
 @require_safe
 @access.require("lending.view_applications")
-def queue_page(request: Request, slug: str) -> HttpResponse:
+def queue_page(request: InstitutionRequest, slug: str) -> HttpResponse:
     """One saved view with its filters; everything lives in the address."""
     form = QueueFilters(request.GET)
     filters = cleaned_filters(form)
