@@ -158,7 +158,7 @@ def differing(crowd: Applicants, profiles: list[ApplicantProfile], products: lis
     best = match_many(crowd, products, POLICY)
     wrong = []
     for person, profile in enumerate(profiles):
-        offers = [answer for answer in match(profile, products, POLICY) if answer.eligible]
+        offers: list[Any] = [answer for answer in match(profile, products, POLICY) if answer.eligible]  # with figures
         one = [
             (offer.product_id, to_centimos(offer.amount), offer.term_months, to_centimos(offer.installment),
              to_centimos(offer.total), int(offer.tea * 10**8)) for offer in offers[:5]
@@ -233,12 +233,13 @@ def _profile(crowd: Applicants, place: int, surplus: Any, stressed: Any) -> Appl
     )  # fmt: skip
     pd = known("pd")
     plain = ("term_months", "score", "age", "activity_months", "creditors", "harvest_month")
+    answers: dict[str, Any] = {name: known(name) for name in plain}
     profile = ApplicantProfile(
         segment=segment, amount=from_centimos(crowd.amount[place]), term_months=0, on=crowd.on, affordability=table,
         pd=None if pd is None else Decimal(pd) / PD_SCALE, region=word("region", DEPARTMENTS),
         sector=word("sector", SECTORS), crop=word("crop", CROPS),
     )  # fmt: skip
-    return replace(profile, **{name: known(name) for name in plain})
+    return replace(profile, **answers)
 
 
 def _peak_megabytes() -> int:

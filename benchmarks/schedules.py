@@ -75,9 +75,16 @@ def run(loans: int = 100_000, rounds: int = 5, seed: int = 20261121) -> dict[str
         },
         "rows_that_differ": _differing_rows(sides["decimal_loop"][1](), whole, exact, sample),
         "largest_tcea_difference": max(
-            abs((1 + xirr(*flow)) ** (360 / 365) - 1 - costs[loan]) for flow, loan in zip(flows, sample, strict=True)
+            abs((1 + _rate_of(flow)) ** (360 / 365) - 1 - costs[loan]) for flow, loan in zip(flows, sample, strict=True)
         ),
     }
+
+
+def _rate_of(flow: Any) -> float:
+    rate = xirr(*flow)
+    if rate is None:
+        raise ValueError("pyxirr finds no rate for these payments")
+    return rate
 
 
 def level_book(book: dict[str, Any]) -> LevelSchedules:

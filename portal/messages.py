@@ -4,9 +4,10 @@ Reads Python and templates with Babel, so that no gettext tools need to be insta
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 from babel.messages import Catalog, Message
 from babel.messages.extract import extract_python
@@ -16,7 +17,7 @@ from django.utils.translation import template as django_template
 from portal.local.paths import CHECKOUT
 
 FOLDERS = ("accounts", "scoring", "lending", "portal", "templates")
-KEYWORDS = {
+KEYWORDS: dict[str, Any] = {
     "_": None,
     "gettext": None,
     "gettext_lazy": None,
@@ -47,7 +48,9 @@ def found() -> Catalog:
         if path.suffix != ".py":
             text = django_template.templatize(text, origin=str(path))
         place = path.relative_to(CHECKOUT).as_posix()
-        for line, function, message, _comments in extract_python(BytesIO(text.encode()), list(KEYWORDS), [], {}):
+        # Babel annotates these with the order of another function's results.
+        calls: Iterable[Any] = extract_python(BytesIO(text.encode()), KEYWORDS, [], {})
+        for line, function, message, _comments in calls:
             identity, context = arranged(function, message)
             if identity:
                 catalogue.add(identity, locations=[(place, line)], context=context)
@@ -117,4 +120,4 @@ def names(message: Message, *, of_translation: bool = False) -> set[str]:
     """The placeholders of a message over all its forms."""
     texts = message.string if of_translation else message.id
     forms = texts if isinstance(texts, tuple | list) else (texts,)
-    return {first or second for text in forms for first, second in NAMED.findall(text)}
+    return {first or second for text in forms if text for first, second in NAMED.findall(text)}

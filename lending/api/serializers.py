@@ -181,7 +181,7 @@ class ScoreReason(serializers.Serializer):
     """What one part of the model added or took, in words; `action` says what would change it."""
 
     feature = serializers.CharField()
-    label = serializers.CharField()
+    label = serializers.CharField()  # type: ignore[assignment]  # a field, not this serializer's own label
     points = serializers.IntegerField()
     text = serializers.CharField()
     action = serializers.CharField()

@@ -83,7 +83,7 @@ class ProposalForm(forms.Form):
             "amount": format_money(application.amount or 0, 0),
             "months": application.term_months,
         }
-        choice = self.fields["choice"]
+        choice: Any = self.fields["choice"]
         choice.choices = [
             (self.AS_ASKED, _("Aprobar como se pidió")),
             (self.CHANGED, _("Aprobar con cambios")),
@@ -96,7 +96,7 @@ class ProposalForm(forms.Form):
             self.REFER: _("Falta criterio o supera tu límite"),
             self.DECLINE: _("Elegirás los motivos que verá la persona"),
         }
-        signer = self.fields["second_signer"]
+        signer: Any = self.fields["second_signer"]
         signer.choices = [("", _("Cualquier aprobador"))] + [
             (str(one.user_id), f"{one.user}{f', {one.job_title}' if one.job_title else ''}") for one in signers
         ]
@@ -156,8 +156,9 @@ class DecisionForm(forms.Form):
         else:
             choices = [(self.AGREE, _("De acuerdo con la propuesta")), back]
             del self.fields["reason_codes"]
-        self.fields["choice"].choices = choices
-        self.fields["choice"].widget.details = {self.RETURN: _("Vuelve a la bandeja con tu sustento")}
+        choice: Any = self.fields["choice"]
+        choice.choices = choices
+        choice.widget.details = {self.RETURN: _("Vuelve a la bandeja con tu sustento")}
 
     def decision(self) -> dict[str, Any]:
         """Arguments of `decide_application`, from a valid form."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, cast
 from uuid import UUID
 
 from django.db import connection
@@ -114,7 +114,7 @@ class Place:
 
 def place_in(cases: QuerySet[Application], application_id: UUID) -> Place | None:
     """The case's place in a filtered queue; None when the filter no longer holds it."""
-    order = [_ordering(name) for name in cases.query.order_by]
+    order = [_ordering(cast(str, name)) for name in cases.query.order_by]
     numbered = (
         cases.annotate(
             key=F("pk"),

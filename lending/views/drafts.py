@@ -87,7 +87,7 @@ class Draft:
     @cached_property
     def saved(self) -> Mapping[str, Any]:
         """By step: `answers` as typed and whether they were `complete`."""
-        draft: Mapping[str, Any] = self.application.draft  # type: ignore[assignment]
+        draft: Mapping[str, Any] = self.application.draft
         return draft.get("steps", {})
 
     def answers(self, step: str) -> Mapping[str, Any]:
