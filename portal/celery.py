@@ -4,6 +4,7 @@ import os
 
 from celery import Celery, signals
 from celery.schedules import crontab
+from django.core.exceptions import ImproperlyConfigured
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "portal.settings")
 app = Celery("ayni", task_cls="accounts.tenancy.celery:InstitutionTask")
@@ -41,9 +42,13 @@ app.autodiscover_tasks()
 
 @signals.worker_process_init.connect
 def refuse_privileged_role(**_: object) -> None:
+    """End the process: Celery only logs other exceptions of its signals, and would go on."""
     from accounts.tenancy.checks import refuse_privileged_role as refuse
 
-    refuse()
+    try:
+        refuse()
+    except ImproperlyConfigured as error:
+        raise SystemExit(f"error: {error}") from error
 
 
 @signals.worker_process_init.connect

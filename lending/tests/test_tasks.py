@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 from celery import current_app
+from celery.signals import worker_process_init
 from django.utils import timezone
 
 from accounts import outbox
@@ -68,3 +69,10 @@ def test_what_is_over_is_ended_hourly(institution, applicant, monkeypatch):
     draft.refresh_from_db()
     assert draft.status == Status.WITHDRAWN
     assert current_app.conf.beat_schedule["expire"]["task"] in current_app.tasks
+
+
+def test_a_worker_with_a_role_that_sees_past_the_policies_ends(database, monkeypatch):
+
+    monkeypatch.setattr("accounts.tenancy.checks.privilege_problems", lambda alias="default": ["is a superuser"])
+    with pytest.raises(SystemExit, match="superuser"):
+        worker_process_init.send(sender=None)
