@@ -13,11 +13,12 @@ from lending.reasons import Reason
 from lending.schedules import Schedule, build_schedule
 from lending.selectors.applications import application_for
 from lending.selectors.products import policy_in_force, product_terms
-from scoring.explanations import Told, main_reasons, tell_all
+from scoring.explanations import PAIR, Told, main_reasons, tell_all
 from scoring.models import Score
 
 Status = Application.Status
 SHOWN_REASONS: Final = 4
+WORTH_SHOWING: Final = 5  # points
 
 
 class State(StrEnum):
@@ -47,6 +48,11 @@ class Refusal:
     name: str
     reasons: Sequence[Reason]
 
+    @property
+    def is_for_others(self) -> bool:
+        """Whether it is made for another kind of borrower, which is no news to this one."""
+        return any(reason.code == "other_segment" for reason in self.reasons)
+
 
 @dataclass(frozen=True, slots=True)
 class Result:
@@ -75,8 +81,9 @@ class Result:
 
     @property
     def against(self) -> list[Told]:
-        """The heaviest reasons against that no near change would move."""
-        return [one for one in main_reasons(self.told, SHOWN_REASONS)[1] if not one.action]
+        """The heaviest reasons against that no near change would move; trifles and pairs are told elsewhere."""
+        heavy = [one for one in main_reasons(self.told, SHOWN_REASONS)[1] if one.points <= -WORTH_SHOWING]
+        return [one for one in heavy if not one.action and PAIR not in one.feature]
 
     @property
     def chosen(self) -> Offer | None:

@@ -416,6 +416,14 @@ def test_an_officer_files_for_the_person_beside_them(institution, products, offi
     assert desk.get(reverse("lending:my_application", args=[institution.slug, application.pk])).status_code == 200
 
 
+def test_a_pause_at_the_counter_returns_to_the_desk(institution, products, client_as):
+    desk = client_as("officer")
+    data = {"segment": "farm", "purpose": "campaign", **walk.REQUEST}
+    response = desk.post(reverse("lending:apply_counter", args=[institution.slug]), data)
+    response = desk.post(response["Location"], {"full_name": "Juana", "pause": "1"})
+    assert response["Location"] == reverse("lending:desk", args=[institution.slug])
+
+
 @pytest.mark.parametrize("who", ["applicant", "approver", "auditor", "manager"])
 def test_only_officers_file_at_the_counter(institution, products, client_as, who):
     assert client_as(who).get(reverse("lending:apply_counter", args=[institution.slug])).status_code == 403

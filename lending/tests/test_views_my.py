@@ -73,7 +73,7 @@ def test_waiting_shows_progress_and_looks_again_by_itself(institution, ready, pe
     page = body(phone.get(page_of(institution, application)))
     assert f'hx-get="{page_of(institution, application, "my_progress")}?seen=1"' in page
     assert 'hx-trigger="load delay:2s"' in page
-    assert '<noscript><meta http-equiv="refresh" content="5"></noscript>' in page
+    assert "Toca «Actualizar»" in page
     assert ">Actualizar</a>" in page
 
 
@@ -152,7 +152,9 @@ def test_the_score_its_reasons_and_a_human_review_are_there(institution, approve
     assert "Lo que más te ayudó" in page
     assert "Un programa calculó tu puntaje" in page
     assert "Pedir revisión de una persona" in page
-    assert "S/ 9,000; tu pedido es de S/ 3,000" in page  # why the fourth product does not match
+    assert "1 crédito no calza con tu pedido" in page
+    assert "S/ 9,000; tu pedido es de S/ 3,000" in page
+    assert page.count("Otros créditos son para otro fin") == 1
 
 
 def test_advice_names_an_action_and_its_effect(institution, ready, easy, person, phone):

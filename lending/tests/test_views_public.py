@@ -75,6 +75,7 @@ def test_the_simulator_swaps_its_answer_alone(institution, products, anonymous_c
     assert "<html" not in page
     assert 'hx-swap-oob="true"' in page
     assert "Tu cuota cada mes" in page
+    assert 'name="amount"' not in page  # somebody may be typing in it
     assert "segment=farm" in page
     assert "amount=2000" in page
 

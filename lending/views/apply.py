@@ -191,7 +191,7 @@ def paused(request: Request, draft: Draft) -> HttpResponse:
     text = _("Guardamos tu solicitud %(code)s. Sigue cuando quieras, desde cualquier celular.") % {"code": draft.code}
     messages.success(request, text)
     if draft.at_counter:
-        return redirect("lending:desk_home", draft.institution.slug)
+        return redirect("lending:desk", draft.institution.slug)
     return redirect("lending:my_home", draft.institution.slug)
 
 

@@ -193,7 +193,12 @@ def _page(request: Request, found: Result) -> dict[str, Any]:
         "sort": sort,
         "offers": [_offer(request, found, one, place) for place, one in enumerate(offers, start=1)],
         "reasons": [_shown(reason) for reason in found.reasons],
-        "refusals": [(one.name, [_shown(reason)["text"] for reason in one.reasons]) for one in found.refusals],
+        "refusals": [
+            (one.name, [_shown(reason)["text"] for reason in one.reasons])
+            for one in found.refusals
+            if not one.is_for_others
+        ],
+        "for_others": [one.name for one in found.refusals if one.is_for_others],
         "helped": [{"text": one.text, "kind": "ok"} for one in found.helped],
         "to_do": [{"text": f"{one.text} {one.action}", "kind": "warn"} for one in found.to_do],
         "against": [{"text": one.text, "kind": "mut"} for one in found.against],
@@ -209,7 +214,7 @@ def _offer(request: Request, found: Result, offer: Offer, place: int) -> dict[st
     chosen = offer.status == Offer.Status.CHOSEN
     card = {
         "rank": place,
-        "best": offer.rank == 1 and not chosen,
+        "best": offer.rank == 1 and not chosen and len(found.offers) > 1,
         "institution": request.institution,
         "title": version.product.name,
         "product": _("%(kind)s, TEA %(tea)s")
