@@ -71,14 +71,13 @@ class Relay:
                     logger.info("listening for events")
                 full = self.claim()
                 self.deliver()
+                pause = SHORTEST_PAUSE
+                if not full:
+                    self._wait(POLL_SECONDS, self.connection.connection)
             except (Error, BrokerError, RedisError, OSError) as error:
                 logger.warning("waiting for a server: %s", error)
                 self._wait(pause)
                 pause = min(pause * 2, LONGEST_PAUSE)
-                continue
-            pause = SHORTEST_PAUSE
-            if not full:
-                self._wait(POLL_SECONDS)
         self.connection.close()
 
     def claim(self) -> bool:
@@ -106,15 +105,16 @@ class Relay:
             cursor.execute(f"LISTEN {outbox.CHANNEL}")
         return True
 
-    def _wait(self, seconds: float) -> None:
-        """Until something is announced, the time has passed or we are stopped."""
-        raw = self.connection.connection
-        watched = [self._wakeup] if raw is None or raw.closed else [self._wakeup, raw]
+    def _wait(self, seconds: float, listening: Any = None) -> None:
+        """Until something is announced on `listening`, the time has passed or we are stopped. Raises Error."""
+        watched = [self._wakeup] if listening is None else [self._wakeup, listening]
         deadline = time.monotonic() + seconds
         while not self.stopped and (left := deadline - time.monotonic()) > 0:
-            ready, _, _ = select.select(watched, [], [], left)
-            if raw in ready:
-                raw.poll()
-                if raw.notifies:
-                    raw.notifies.clear()
+            with self.connection.wrap_database_errors:  # a closed connection says so, before or while we wait
+                ready, _, _ = select.select(watched, [], [], left)
+                if listening in ready:
+                    listening.poll()
+            if listening in ready:
+                if listening.notifies:
+                    listening.notifies.clear()
                     return
