@@ -170,13 +170,16 @@ def test_it_outlives_a_broker_that_is_down(institution):
 
 
 @pytest.mark.transactional
-def test_it_outlives_a_lost_database_connection(institution):
+def test_it_outlives_a_lost_database_connection(institution, servers, fresh_database, monkeypatch):
+    monkeypatch.setattr("accounts.relay.POLL_SECONDS", 60.0)
+    ours = f"FROM pg_stat_activity WHERE usename = 'lend_system' AND datname = '{fresh_database}'"
     sent = []
-    with running(lambda: Relay(send=sent.append)) as relay:
-        assert wait_until(lambda: relay.connection.connection is not None, 5)
-        relay.connection.connection.close()
+    with running(lambda: Relay(send=sent.append)):
+        assert wait_until(lambda: servers.postgres.query(f"SELECT pid {ours} AND state = 'idle'"), 10)
+        first = servers.postgres.query(f"SELECT pid, pg_terminate_backend(pid) {ours}")
         publish(institution)
         assert wait_until(lambda: sent, 10)
+        assert servers.postgres.query(f"SELECT pid {ours}") != [(pid,) for pid, _ in first]
     assert open_events(institution) == 1  # the relay closes nothing
 
 
