@@ -51,10 +51,12 @@ class InstitutionConverter:
 
 
 def on_the_way_to(request: HttpRequest) -> Institution | None:
-    """The institution that a person who is signing in came from, by the `next` of the address or the form."""
+    """The institution that a person who is signing in came from: by `next`, or by the sign-in under way."""
     if not request.path_info.startswith("/accounts/"):
         return None
-    address = ADDRESS.match(request.GET.get("next") or request.POST.get("next") or "")
+    under_way = request.session.get("account_login") or {}  # where allauth keeps a sign-in between its pages
+    back = request.GET.get("next") or request.POST.get("next") or under_way.get("redirect_url")
+    address = ADDRESS.match(back or request.session.get("two_step_next") or "")
     return _lenders().filter(slug=address["slug"]).first() if address else None
 
 

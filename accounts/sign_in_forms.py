@@ -6,10 +6,8 @@ from allauth.account import forms as account_forms
 from allauth.account.adapter import get_adapter
 from allauth.mfa.base import forms as second_step_forms
 from allauth.mfa.totp import forms as totp_forms
-from django.contrib.auth.password_validation import password_validators_help_texts
 from django.db import IntegrityError, transaction
 from django.http import HttpRequest
-from django.utils.functional import lazy
 from django.utils.translation import gettext_lazy as _
 
 from accounts.phones import normalise_mobile
@@ -19,11 +17,8 @@ EMAIL_MESSAGES = {
     "required": _("Escribe tu correo."),
     "invalid": _("Escribe un correo completo, por ejemplo maria@correo.pe."),
 }
+PASSWORD_HINT = _("Diez letras o cifras como mínimo. Evita tu nombre, tu correo y las que usa todo el mundo.")
 PASSWORD_MESSAGES = {"required": _("Escribe la contraseña.")}
-
-
-def password_hint() -> str:
-    return " ".join(text if text.endswith(".") else f"{text}." for text in password_validators_help_texts())
 
 
 class _Plain:
@@ -38,7 +33,7 @@ class _Plain:
         "password2": _("Contraseña nueva, otra vez"),
         "code": _("Código"),
     }
-    hints: dict[str, Any] = {"password": "", "oldpassword": "", "password1": lazy(password_hint, str)()}
+    hints: dict[str, Any] = {"password": "", "oldpassword": "", "password1": PASSWORD_HINT}
     messages: dict[str, Any] = {
         "email": EMAIL_MESSAGES,
         "password": PASSWORD_MESSAGES,

@@ -1,10 +1,12 @@
 from django.apps import AppConfig
+from django.utils.translation import gettext_lazy as _
 
 
 class LendingConfig(AppConfig):
     """What is lent: products, applicants, applications, assessments, decisions and offers."""
 
     name = "lending"
+    verbose_name = _("Créditos")
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:

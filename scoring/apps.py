@@ -1,7 +1,9 @@
 from django.apps import AppConfig
+from django.utils.translation import gettext_lazy as _
 
 
 class ScoringConfig(AppConfig):
     """How risky a loan is: features, models, predictions and their reasons. Never sees a loan."""
 
     name = "scoring"
+    verbose_name = _("Puntajes")

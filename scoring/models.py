@@ -74,6 +74,8 @@ class ScoringModel(models.Model):
     promoted_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
+        verbose_name = _("modelo de puntaje")
+        verbose_name_plural = _("modelos de puntaje")
         constraints: ClassVar = [
             models.UniqueConstraint(
                 fields=["institution", "segment"],

@@ -59,6 +59,8 @@ class Institution(models.Model):
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
+        verbose_name = _("entidad")
+        verbose_name_plural = _("entidades")
         ordering: ClassVar = ["name"]
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["domain"], condition=~models.Q(domain=""), name="institution_domain_unique")

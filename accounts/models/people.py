@@ -49,7 +49,7 @@ class User(AbstractBaseUser):
         default=False,
         help_text=_("Crea entidades; no ve datos de solicitantes."),
     )
-    date_joined = models.DateTimeField(auto_now_add=True)
+    date_joined = models.DateTimeField(_("desde"), auto_now_add=True)
 
     USERNAME_FIELD = "email"
     EMAIL_FIELD = "email"
@@ -58,6 +58,8 @@ class User(AbstractBaseUser):
     objects = UserManager()
 
     class Meta:
+        verbose_name = _("cuenta")
+        verbose_name_plural = _("cuentas")
         constraints: ClassVar = [
             models.CheckConstraint(
                 condition=models.Q(email__isnull=False) | models.Q(phone__isnull=False),
@@ -144,16 +146,18 @@ class MandateQuerySet(models.QuerySet):
 class RegulatorMandate(models.Model):
     """A regulator's right to read one institution, from a day until a day, and where it comes from. Global."""
 
-    regulator = models.ForeignKey(User, models.PROTECT, related_name="mandates")
-    institution = models.ForeignKey("accounts.Institution", models.PROTECT, related_name="+")
+    regulator = models.ForeignKey(User, models.PROTECT, related_name="mandates", verbose_name=_("supervisor"))
+    institution = models.ForeignKey("accounts.Institution", models.PROTECT, related_name="+", verbose_name=_("entidad"))
     norm = models.CharField(_("norma u oficio"), max_length=160)
-    valid_from = models.DateField()
-    valid_to = models.DateField(null=True, blank=True)
+    valid_from = models.DateField(_("desde el día"))
+    valid_to = models.DateField(_("hasta el día"), null=True, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
 
     objects = MandateQuerySet.as_manager()
 
     class Meta:
+        verbose_name = _("mandato de supervisión")
+        verbose_name_plural = _("mandatos de supervisión")
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["regulator", "institution", "valid_from"], name="mandate_once"),
         ]

@@ -85,6 +85,11 @@ def test_on_the_way_to_an_institution_signing_in_wears_its_look(institution, ano
     assert "Caja Qori" in page
 
 
+def test_the_look_stays_while_the_code_is_typed(institution, anonymous_client):
+    answer = sign_up(anonymous_client, next="/i/qori/apply/")
+    assert "Caja Qori" in anonymous_client.get(answer.url).content.decode()
+
+
 @pytest.mark.parametrize("address", ["/i/nadie/", "//malo/i/qori/", "https://malo.example/i/qori/", "/oversight/"])
 def test_on_the_way_elsewhere_it_wears_the_platforms(institution, anonymous_client, address):
     page = anonymous_client.get("/accounts/login/", {"next": address})

@@ -16,15 +16,19 @@ class Parameter(models.Model):
         ITF_RATE = "itf_rate", _("ITF")
         REVIEW_WORKING_DAYS = "review_working_days", _("Días hábiles para responder un pedido de revisión")
 
-    code = models.CharField(max_length=40, choices=Code)
-    currency = models.CharField(max_length=3, default="PEN")
-    value = models.DecimalField(max_digits=12, decimal_places=8)  # rates are fractions: 1.1413 is 114.13 %
-    norm = models.CharField(max_length=200)
-    valid_from = models.DateField()
-    valid_to = models.DateField(null=True, blank=True)
-    is_demo = models.BooleanField(default=False)  # an invented value, labelled as such wherever it is shown
+    code = models.CharField(_("valor legal"), max_length=40, choices=Code)
+    currency = models.CharField(_("moneda"), max_length=3, default="PEN")
+    value = models.DecimalField(_("valor"), max_digits=12, decimal_places=8)  # rates are fractions: 1.1413 is 114.13 %
+    norm = models.CharField(_("norma"), max_length=200)
+    valid_from = models.DateField(_("desde el día"))
+    valid_to = models.DateField(_("hasta el día"), null=True, blank=True)
+    is_demo = models.BooleanField(
+        _("de ejemplo"), default=False
+    )  # an invented value, labelled as such wherever it is shown
 
     class Meta:
+        verbose_name = _("valor legal")
+        verbose_name_plural = _("valores legales")
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["code", "currency", "valid_from"], name="parameter_once"),
         ]
@@ -36,10 +40,12 @@ class Parameter(models.Model):
 class Holiday(models.Model):
     """A national holiday, by its norm. Global."""
 
-    day = models.DateField(unique=True)
-    name = models.CharField(max_length=80)
+    day = models.DateField(_("día"), unique=True)
+    name = models.CharField(_("nombre"), max_length=80)
 
     class Meta:
+        verbose_name = _("feriado")
+        verbose_name_plural = _("feriados")
         ordering: ClassVar = ["day"]
 
     def __str__(self) -> str:
