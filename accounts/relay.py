@@ -114,7 +114,6 @@ class Relay:
                 ready, _, _ = select.select(watched, [], [], left)
                 if listening in ready:
                     listening.poll()
-            if listening in ready:
-                if listening.notifies:
-                    listening.notifies.clear()
-                    return
+            if listening in ready and listening.notifies:
+                listening.notifies.clear()
+                return
