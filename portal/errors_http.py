@@ -13,8 +13,9 @@ from django.http import (
 )
 from django.shortcuts import render
 from django.utils.translation import gettext as _
+from redis import RedisError
 
-from accounts.errors import DomainError, InvalidInput, NotAllowed, NotFound
+from accounts.errors import DomainError, InvalidInput, NotAllowed, NotFound, Unavailable
 
 
 class DomainErrorMiddleware:
@@ -27,6 +28,8 @@ class DomainErrorMiddleware:
         return self.get_response(request)
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
+        if isinstance(exception, RedisError):  # rate limits of signing in, mostly: nothing was done
+            exception = Unavailable()
         if not isinstance(exception, DomainError):
             return None
         if "/api/" in request.path:

@@ -243,6 +243,12 @@ def test_an_operator_forgets_a_second_step_and_closes_an_account(operator):
     ]
 
 
+def test_a_closed_account_is_out_at_once(operator, officer, client_as):
+    browser = client_as(officer)
+    set_account_open(user_id=officer.user_id, actor=operator, is_open=False)
+    assert browser.get("/i/qori/desk/queue/").url.startswith("/accounts/login/")
+
+
 def test_managers_do_neither(manager):
     for act, more in ((forget_second_step, {}), (set_account_open, {"is_open": False})):
         with pytest.raises(NotAllowed):

@@ -71,6 +71,30 @@ def test_error_pages_have_the_look_of_the_house(anonymous_client, institution, p
     assert 'class="masthead"' in answer.content.decode()
 
 
+@pytest.mark.parametrize(
+    ("behind", "header", "seen"),
+    [
+        (True, "198.51.100.7, 203.0.113.9", "203.0.113.9"),
+        (True, "2001:db8::1", "2001:db8::1"),
+        (True, "unsinn", "127.0.0.1"),
+        (True, "", "127.0.0.1"),
+        (False, "203.0.113.9", "127.0.0.1"),
+    ],
+)
+def test_the_address_is_what_our_proxy_saw(anonymous_client, settings, behind, header, seen):
+    settings.BEHIND_PROXY = behind
+    answer = anonymous_client.get("/", headers={"X-Forwarded-For": header})
+    assert answer.wsgi_request.actor.ip == seen
+
+
+def test_without_redis_signing_in_says_to_come_back(anonymous_client, settings):
+    settings.CACHES = {"default": {**settings.CACHES["default"], "LOCATION": "redis://127.0.0.1:9/0"}}
+    answer = anonymous_client.post("/accounts/login/", {"login": "987654321"})
+    assert answer.status_code == 503
+    assert "Volvemos en unos minutos" in answer.content.decode()
+    assert anonymous_client.get("/accounts/login/").status_code == 200
+
+
 def test_a_form_without_its_token_is_explained(institution):
     from accounts.tests.fixtures import OutsideClient
 
