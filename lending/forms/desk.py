@@ -41,10 +41,30 @@ class QueueFilters(forms.Form):
     view = forms.CharField(required=False, max_length=20, widget=forms.HiddenInput())
 
 
-class ProposalForm(forms.Form):
+class WordForm(forms.Form):
+    """What every word on a case carries: grounds for the record, and reasons where it declines."""
+
+    reason_codes = forms.MultipleChoiceField(
+        label=_("Motivos del rechazo"),
+        help_text=_("Es lo que leerá la persona."),
+        required=False,
+        choices=decline_choices,
+        widget=CheckCards(),
+    )
+    rationale = forms.CharField(
+        label=_("Sustento"),
+        help_text=_("Qué viste y por qué decides así. Queda en el registro."),
+        max_length=4000,
+        widget=forms.Textarea({"rows": 3}),
+        error_messages={"required": _("Escribe el sustento: qué viste y por qué decides así")},
+    )
+
+
+class ProposalForm(WordForm):
     """What an officer proposes. `choice` tells approving as asked from approving otherwise."""
 
     AS_ASKED, CHANGED, REFER, DECLINE = "approve", "changed", "refer", "decline"
+    field_order = ("choice", "amount", "term_months", "reason_codes", "rationale", "second_signer")
 
     choice = forms.ChoiceField(
         label=_("Decisión"),
@@ -60,20 +80,6 @@ class ProposalForm(forms.Form):
     )
     term_months = forms.IntegerField(
         label=_("Plazo que propones"), required=False, min_value=1, max_value=600, widget=CountInput(suffix=_("meses"))
-    )
-    reason_codes = forms.MultipleChoiceField(
-        label=_("Motivos del rechazo"),
-        help_text=_("Es lo que leerá la persona."),
-        required=False,
-        choices=decline_choices,
-        widget=CheckCards(),
-    )
-    rationale = forms.CharField(
-        label=_("Sustento"),
-        help_text=_("Qué viste y por qué decides así. Queda en el registro."),
-        max_length=4000,
-        widget=forms.Textarea({"rows": 3}),
-        error_messages={"required": _("Escribe el sustento: qué viste y por qué decides así")},
     )
     second_signer = forms.TypedChoiceField(label=_("Quién decide"), required=False, coerce=int, empty_value=None)
 
@@ -125,27 +131,14 @@ class ProposalForm(forms.Form):
         }
 
 
-class DecisionForm(forms.Form):
+class DecisionForm(WordForm):
     """The second signer's word on a proposal; a case referred to the committee is answered outright."""
 
     AGREE, RETURN, APPROVE, DECLINE = "agree", "return", "approve", "decline"
+    field_order = ("choice", "reason_codes", "rationale")
 
     choice = forms.ChoiceField(
         label=_("Decisión"), widget=ChoiceCards(), error_messages={"required": _("Elige qué decides")}
-    )
-    reason_codes = forms.MultipleChoiceField(
-        label=_("Motivos del rechazo"),
-        help_text=_("Es lo que leerá la persona."),
-        required=False,
-        choices=decline_choices,
-        widget=CheckCards(),
-    )
-    rationale = forms.CharField(
-        label=_("Sustento"),
-        help_text=_("Qué viste y por qué decides así. Queda en el registro."),
-        max_length=4000,
-        widget=forms.Textarea({"rows": 3}),
-        error_messages={"required": _("Escribe el sustento: qué viste y por qué decides así")},
     )
 
     def __init__(self, *args: Any, proposal: Decision, **options: Any) -> None:
