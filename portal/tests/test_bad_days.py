@@ -6,15 +6,18 @@ Whatever happens, every answer arrives, late at worst, exactly once.
 import json
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
+import psycopg2
 import pytest
 
 from accounts.models import Institution
 from accounts.tenancy.scope import institution_scope
 from lending.tests.factories import applicant_of, submitted
+from portal.local.paths import SUPERUSER
 from portal.tests.live import LiveAyni
 
 LIVE_ENV = {"OUTBOX_REPUBLISH_SECONDS": "3"}
@@ -83,24 +86,38 @@ def messages(live: LiveAyni) -> list[str]:
     return [path.name for path in (live.outbox / "mail").glob("*.json")]
 
 
-def at_work(live: LiveAyni) -> bool:
-    """Whether a worker holds claimed applications in an open transaction."""
+def processes(live: LiveAyni) -> dict[str, int]:
+    """Who runs: a program that outlives the day keeps its process."""
+    return {name: live.site.children[name].process.pid for name in ("worker", "relay", "sealer")}
+
+
+@contextmanager
+def results_held(live: LiveAyni) -> Iterator[None]:
+    """A worker gets as far as storing what it worked out, and waits there."""
+    holder = psycopg2.connect(live.paths.database_url(SUPERUSER))
+    try:
+        holder.cursor().execute("LOCK TABLE lending_assessment IN EXCLUSIVE MODE")
+        yield
+    finally:
+        holder.close()
+
+
+def in_the_middle(live: LiveAyni) -> bool:
+    """Whether a worker has claimed, scored, and is about to store."""
     return bool(
         live.query(
-            "SELECT 1 FROM pg_locks l JOIN pg_stat_activity a USING (pid)"
-            " WHERE l.relation = 'lending_application'::regclass AND l.mode = 'RowShareLock' AND l.granted"
-            " AND a.usename = 'lend_app' AND a.xact_start IS NOT NULL"
+            "SELECT 1 FROM pg_locks l JOIN pg_stat_activity a USING (pid) WHERE a.usename = 'lend_app'"
+            " AND l.relation = 'lending_assessment'::regclass AND l.mode = 'RowExclusiveLock' AND NOT l.granted"
         )
     )
 
 
 def test_a_worker_killed_during_scoring_delays_the_answer_and_doubles_nothing(live_ayni, submit):
-    live_ayni.stop("worker")
-    keys = submit(60)
-    live_ayni.start("worker")
-    live_ayni.wait_for(lambda: at_work(live_ayni), 60, "the worker to claim the applications")
-    live_ayni.kill("worker")
-    assert count(live_ayni, "lending_application", keys, "AND status = 'submitted'", "id") == 60
+    with results_held(live_ayni):
+        keys = submit(12)
+        live_ayni.wait_for(lambda: in_the_middle(live_ayni), 60, "the worker to work out the answers")
+        live_ayni.kill("worker")
+    assert count(live_ayni, "lending_application", keys, "AND status = 'submitted'", "id") == 12
     assert count(live_ayni, "lending_assessment", keys) == count(live_ayni, "scoring_score", keys) == 0
 
     live_ayni.start("worker")
@@ -110,6 +127,7 @@ def test_a_worker_killed_during_scoring_delays_the_answer_and_doubles_nothing(li
 
 @pytest.mark.long
 def test_ten_seconds_without_redis(live_ayni, submit):
+    before = processes(live_ayni)
     live_ayni.stop_redis()
     back_at = time.monotonic() + 10
     keys = submit(5)
@@ -120,18 +138,22 @@ def test_ten_seconds_without_redis(live_ayni, submit):
 
     live_ayni.wait_for(lambda: all_told(live_ayni, keys), LATE, "everybody's answer")
     exactly_once(live_ayni, keys)
+    assert processes(live_ayni) == before
 
 
 @pytest.mark.long
 @pytest.mark.parametrize("crash", [False, True], ids=["restart", "crash"])
 def test_postgresql_restarts_in_the_middle_of_the_work(live_ayni, submit, crash):
-    keys = submit(60)
-    live_ayni.wait_for(lambda: at_work(live_ayni), 30, "the worker to claim the applications")
-    live_ayni.restart_postgres(crash=crash)
+    before = processes(live_ayni)
+    with results_held(live_ayni):
+        keys = submit(12)
+        live_ayni.wait_for(lambda: in_the_middle(live_ayni), 60, "the worker to work out the answers")
+        live_ayni.restart_postgres(crash=crash)
     keys += submit(5)
 
     live_ayni.wait_for(lambda: all_told(live_ayni, keys), LATE, "everybody's answer")
     exactly_once(live_ayni, keys)
+    assert processes(live_ayni) == before
 
 
 @pytest.mark.long
