@@ -145,6 +145,7 @@ CACHES = {
 }
 SESSION_ENGINE = "django.contrib.sessions.backends.db"
 OUTBOX_REPUBLISH_SECONDS = env.int("OUTBOX_REPUBLISH_SECONDS", default=30)
+CELERY_WORKER_CONCURRENCY = env.int("WORKER_CONCURRENCY", default=2)  # processes of one worker
 
 # --- people ---------------------------------------------------------------------------------------------------------
 AUTH_USER_MODEL = "accounts.User"
