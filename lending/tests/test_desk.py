@@ -16,6 +16,7 @@ from accounts.tests.fixtures import OutsideClient
 from lending.models import Application, Assessment, Decision, LendingPolicy, Parameter, Product, ProductVersion
 from lending.selectors.case import case_of
 from lending.selectors.queue import VIEWS, place_in, queue, queue_counts
+from lending.services.applications import start_application
 from lending.services.decisions import propose_decision
 
 
@@ -76,6 +77,14 @@ class TestQueue:
         for _ in range(6):
             assessed(amount=Decimal(6000), term_months=18)
         assert count() == few <= 16
+
+    @pytest.mark.usefixtures("ready")
+    def test_a_draft_of_the_counter_is_gone_on_with(
+        self, desk: OutsideClient, institution: Institution, officer: Actor
+    ) -> None:
+        draft = start_application(actor=officer, segment="household", at_counter=True)
+        page = desk.get(url("desk_queue", institution) + "?view=counter").content.decode()
+        assert url("apply_resume", institution, draft.pk) in page
 
     def test_an_applicant_has_no_desk(
         self, client_as: Callable[..., OutsideClient], institution: Institution, ready: None

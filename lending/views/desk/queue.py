@@ -103,7 +103,9 @@ def without(query: str, name: str) -> str:
 
 def queue_line(row: dict[str, Any], slug: str, kept: str, prefix: str) -> dict[str, Any]:
     """A row of the queue as the page shows it."""
-    url = reverse("lending:desk_case", args=[slug, row["pk"]])
+    # Of drafts, staff see those being filled in at the counter: they are gone on with.
+    page = "lending:apply_resume" if row["status"] == Application.Status.DRAFT else "lending:desk_case"
+    url = reverse(page, args=[slug, row["pk"]])
     return {
         **row,
         "url": f"{url}?{without(kept, 'page')}" if kept else url,
