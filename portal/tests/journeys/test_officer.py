@@ -49,7 +49,7 @@ def test_from_the_queue_to_the_second_signature(live_ayni: LiveAyni, sign_in: Si
     figures = [int(text.replace("−", "-").replace("+", "")) for text in points]
     assert sum(figures[:-1]) == figures[-1]
     officer.get_by_label("Aprobar como se pidió").check(force=True)
-    officer.get_by_label("Sustento").fill("Negocio estable, seis años en el local. Visita conforme.")
+    officer.get_by_role("textbox", name="Sustento").fill("Negocio estable, seis años en el local. Visita conforme.")
     officer.get_by_role("button", name="Enviar a segunda firma").click()
     expect(officer.get_by_text("Falta la segunda firma", exact=True)).to_be_visible()
 
@@ -57,7 +57,7 @@ def test_from_the_queue_to_the_second_signature(live_ayni: LiveAyni, sign_in: Si
     approver.goto(address.replace("view=assess", "view=decide"))
     expect(approver.get_by_text("Visita conforme").first).to_be_visible()
     approver.get_by_label("De acuerdo con la propuesta").check(force=True)
-    approver.get_by_label("Sustento").fill("De acuerdo: cuota dentro de la política.")
+    approver.get_by_role("textbox", name="Sustento").fill("De acuerdo: cuota dentro de la política.")
     approver.get_by_role("button", name="Firmar la decisión").click()
     expect(approver.locator(".idbar").get_by_text("Aprobada")).to_be_visible()
 
