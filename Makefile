@@ -58,12 +58,12 @@ messages: $(CATALOGUES)
 
 # Two sets, one stamp each; the development set contains the other.
 .venv/.installed: requirements.txt | .venv/.made
-	@echo "Installing what the product runs on (about 760 MB) …"
+	@echo "Installing what the product runs on (about 1.1 GB) …"
 	$(INSTALL) -r requirements.txt
 	@touch $@
 
 .venv/.installed-dev: requirements-dev.txt requirements.txt | .venv/.made
-	@echo "Installing what the product runs on and what tests it (about 1.1 GB) …"
+	@echo "Installing what the product runs on and what tests it (about 1.5 GB) …"
 	$(INSTALL) -r requirements-dev.txt
 	@touch .venv/.installed $@
 
