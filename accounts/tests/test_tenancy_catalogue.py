@@ -20,11 +20,20 @@ GLOBAL = {
     "accounts_auditcheckpoint": "signed and published heads of all chains",
     "lending_holiday": "national holidays",
     "lending_parameter": "legal rates and limits",
+    "scoring_signal": "market prices, yields and weather",
 }
 # Tables that name an institution but are the platform's.
 PLATFORM = {"accounts_regulatormandate": "who supervises whom; a regulator sees only their own"}
 # Keys to rows that may belong to all institutions (no institution named), which no composite key can follow.
-TO_SHARED = {("scoring_scoringmodel", "dataset_id"), ("scoring_score", "model_id")}
+TO_SHARED = {
+    ("scoring_scoringmodel", "dataset_id"),
+    ("scoring_scoringmodel", "replaces_id"),
+    ("scoring_trainingrun", "dataset_id"),
+    *(
+        (f"scoring_{table}", "model_id")
+        for table in ("alarm", "monitoringreport", "score", "scoredfile", "shadowscore", "trainingrun")
+    ),
+}
 
 ISOLATED = """
 SELECT c.relname, c.relrowsecurity, c.relforcerowsecurity FROM pg_class c
@@ -162,7 +171,7 @@ def test_models_reach_their_rows_through_the_scoped_manager():
 def test_models_of_an_institution_are_the_abstract_ones_children():
     """Those that may not be: rows shared by all, mandates, and the sealer's queue."""
     others = {model.__name__ for model in our_models() if is_owned(model) and not issubclass(model, InstitutionOwned)}
-    assert others == {"RegulatorMandate", "AuditPending", "Dataset", "ScoringModel"}
+    assert others == {"RegulatorMandate", "AuditPending", "Dataset", "ScoringModel", "TrainingRun"}
 
 
 def test_no_view_no_copy_of_rows_and_no_borrowed_rights():
@@ -248,4 +257,4 @@ def test_shared_models_are_the_only_ones_with_an_open_institution():
         for field in model._meta.local_concrete_fields
         if field.column == "institution_id" and isinstance(field, models.ForeignKey) and field.null
     }
-    assert shared == {"Dataset", "ScoringModel"}
+    assert shared == {"Dataset", "ScoringModel", "TrainingRun"}

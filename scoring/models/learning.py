@@ -1,4 +1,4 @@
-"""What the scoring floor keeps. Scores point to applications by key only: this floor never sees a loan."""
+"""What is learnt from: data sets, the runs that train on them, and the models that come of it."""
 
 from typing import ClassVar
 
@@ -7,7 +7,7 @@ from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Institution, User
-from accounts.models.base import InstitutionOwned, uuid7
+from accounts.models.base import uuid7
 
 
 class Segment(models.TextChoices):
@@ -72,6 +72,13 @@ class ScoringModel(models.Model):
     trained_at = models.DateTimeField(db_default=Now())
     promoted_by = models.ForeignKey(User, models.PROTECT, null=True, blank=True, related_name="+")
     promoted_at = models.DateTimeField(null=True, blank=True)
+    # The model it took over from: a promotion is undone by going back to it.
+    replaces = models.ForeignKey("self", models.PROTECT, null=True, blank=True, related_name="+")
+    # A challenger's share of live applications, in per cent; at 0 it only looks on.
+    traffic = models.PositiveSmallIntegerField(default=0)
+    challenger_since = models.DateTimeField(null=True, blank=True)
+    # What its features and scores looked like when it was trained (`scoring.drift.reference`); drift is measured by it.
+    reference = models.JSONField(default=dict)
 
     class Meta:
         verbose_name = _("modelo de puntaje")
@@ -83,39 +90,68 @@ class ScoringModel(models.Model):
                 name="one_champion_per_segment",
                 nulls_distinct=False,
             ),
+            models.UniqueConstraint(
+                fields=["institution", "segment"],
+                condition=models.Q(status="challenger"),
+                name="one_challenger_per_segment",
+                nulls_distinct=False,
+            ),
             models.UniqueConstraint(fields=["institution", "name"], name="model_name_once", nulls_distinct=False),
+            models.CheckConstraint(
+                condition=models.Q(traffic=0) | models.Q(status="challenger", traffic__lte=50),
+                name="only_challengers_take_traffic",
+            ),
         ]
 
     def __str__(self) -> str:
         return self.name
 
 
-class Score(InstitutionOwned):
-    """One prediction, frozen: what went in, which model read it, what came out and why. Never changed."""
+class TrainingRun(models.Model):
+    """One way from data to a proposed model, step by step; shared by all when it has no institution.
+
+    `steps` keeps, by name, when each step was done and what it found, so that a run goes on where it stopped.
+    """
+
+    class Status(models.TextChoices):
+        WAITING = "waiting", _("En espera")
+        RUNNING = "running", _("En marcha")
+        DONE = "done", _("Terminado")
+        FAILED = "failed", _("No se pudo")
+
+    class Trigger(models.TextChoices):
+        BUTTON = "button", _("A pedido")
+        SCHEDULE = "schedule", _("Programado")
+        DRIFT = "drift", _("Por deriva")
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
-    application_id = models.UUIDField()
-    attempt = models.PositiveSmallIntegerField(default=1)
+    institution = models.ForeignKey(Institution, models.PROTECT, null=True, blank=True, related_name="+")
     segment = models.CharField(max_length=12, choices=Segment)
-    model = models.ForeignKey(ScoringModel, models.PROTECT, related_name="+")
-    model_sha256 = models.CharField(max_length=64)
-    pd = models.DecimalField(max_digits=9, decimal_places=8)  # probability of default within 12 months, fraction
-    score = models.PositiveSmallIntegerField()  # 300 (worst) to 850
-    base_points = models.SmallIntegerField()
-    # [{"feature", "points", "value", …}] in the order shown; base_points + the points = score, exactly
-    reasons = models.JSONField()
-    inputs = models.JSONField()  # feature name to value; null where unanswered
-    signals = models.JSONField(default=dict)
+    trigger = models.CharField(max_length=8, choices=Trigger, default=Trigger.BUTTON)
+    status = models.CharField(max_length=8, choices=Status, default=Status.WAITING)
+    dataset = models.ForeignKey(Dataset, models.PROTECT, null=True, blank=True, related_name="runs")
+    parameters = models.JSONField(default=dict)  # algorithm, splits, seed, …
+    steps = models.JSONField(default=dict)  # name: {"at", "found"}, of the steps that are done
+    doing = models.CharField(max_length=60, blank=True)  # the step in hand
+    done = models.PositiveSmallIntegerField(default=0)  # of `of` parts of that step
+    of = models.PositiveSmallIntegerField(default=0)
+    model = models.ForeignKey(ScoringModel, models.PROTECT, null=True, blank=True, related_name="runs")
+    error = models.TextField(blank=True)
+    started_by = models.ForeignKey(User, models.PROTECT, null=True, blank=True, related_name="+")
     created_at = models.DateTimeField(db_default=Now())
+    moved_at = models.DateTimeField(null=True, blank=True)  # last sign of life
+    ended_at = models.DateTimeField(null=True, blank=True)
 
-    class Meta(InstitutionOwned.Meta):
+    class Meta:
         constraints: ClassVar = [
-            models.UniqueConstraint(fields=["institution", "application_id", "attempt"], name="score_once_per_attempt"),
-            models.CheckConstraint(
-                condition=models.Q(score__gte=300, score__lte=850), name="score_between_300_and_850"
+            # Two clicks, or a schedule and a click, are one run.
+            models.UniqueConstraint(
+                fields=["institution", "segment"],
+                condition=models.Q(status__in=["waiting", "running"]),
+                name="one_open_run_per_segment",
+                nulls_distinct=False,
             ),
-            models.CheckConstraint(condition=models.Q(pd__gte=0, pd__lte=1), name="pd_is_a_probability"),
         ]
 
     def __str__(self) -> str:
-        return f"{self.score} ({self.pd})"
+        return f"{self.segment} {self.status}"
