@@ -55,6 +55,11 @@ class Table:
     def outcomes(self) -> np.ndarray:
         return self.frame[self.target].to_numpy(dtype=np.float64)
 
+    @property
+    def decided_on(self) -> np.ndarray | None:
+        """The day of each decision, datetime64[n], where the table says it."""
+        return None if self.as_of is None else self.frame[self.as_of].to_numpy(dtype="datetime64[D]")
+
 
 def read_table(path: Path, target: str, as_of: str | None = None) -> Table:
     """The table in a CSV (plain or gzip), Parquet or XLSX file. Raises DatasetRefused."""

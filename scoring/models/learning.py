@@ -68,6 +68,7 @@ class ScoringModel(models.Model):
     feature_set = models.JSONField(default=dict)  # names and version of the dictionary it was trained on
     parameters = models.JSONField(default=dict)  # seed, hyperparameters, library versions
     metrics = models.JSONField(default=dict)  # out-of-fold: auc, auc_low, auc_high, gini, ks, brier, …
+    evaluation = models.JSONField(default=dict)  # the same rows drawn: see scoring.reports.evaluation_document
     trained_by = models.ForeignKey(User, models.PROTECT, null=True, blank=True, related_name="+")
     trained_at = models.DateTimeField(db_default=Now())
     promoted_by = models.ForeignKey(User, models.PROTECT, null=True, blank=True, related_name="+")

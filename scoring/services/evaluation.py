@@ -7,6 +7,7 @@ from accounts.actors import Actor
 from accounts.errors import NotAllowed
 from scoring import registry
 from scoring.models import Dataset
+from scoring.reports import evaluation_document, sensitive_facts
 from scoring.services.datasets import load_table
 from scoring.services.owners import visible_model
 
@@ -14,12 +15,12 @@ from scoring.services.owners import visible_model
 def evaluate_model(
     *, model_id: UUID, actor: Actor, dataset: Dataset | None = None, cutoff: float = 0.10
 ) -> dict[str, Any]:
-    """A model's figures: those kept from its training or, on a data set of declared facts, measured now.
+    """A model's evaluation: the one kept from its training or, on a data set of declared facts, measured now.
 
-    On a data set they include what refusing everyone at or above `cutoff` would have done. Raises NotFound,
-    NotAllowed, Unavailable when the model's file cannot be used, or CannotTrain for a table without facts.
+    The keys are those of `scoring.reports.evaluation_document`, beside `model, name, algorithm, status, dataset`.
+    Raises NotFound, NotAllowed, Unavailable when the model's file cannot be used, or CannotTrain for a table
+    without facts.
     """
-    from scoring.evaluation import at_cutoff, evaluate
     from scoring.recipe.transparent import facts_matrix, holds_facts
     from scoring.training import CannotTrain
 
@@ -28,7 +29,7 @@ def evaluate_model(
         raise NotAllowed
     described = {"model": str(model.pk), "name": model.name, "algorithm": model.algorithm, "status": model.status}
     if dataset is None:
-        return {**described, "dataset": model.dataset.name, **model.metrics}
+        return {**described, "dataset": model.dataset.name, **model.metrics, **model.evaluation}
     table = load_table(dataset)
     if dataset.segment != model.segment or not holds_facts(model.segment, list(table.frame.columns)):
         raise CannotTrain(f"{dataset} does not hold the declared facts of {model.segment}")
@@ -37,6 +38,11 @@ def evaluate_model(
     return {
         **described,
         "dataset": dataset.name,
-        **evaluate(table.outcomes, pd),
-        "at_cutoff": at_cutoff(table.outcomes, pd, cutoff),
+        **evaluation_document(
+            table.outcomes,
+            pd,
+            cutoff=cutoff,
+            groups=sensitive_facts(table.frame, dataset.profile),
+            decided_on=table.decided_on,
+        ),
     }

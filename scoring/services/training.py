@@ -36,6 +36,7 @@ def train_segment_model(
     which is then returned instead of being registered twice. Raises NotAllowed, or CannotTrain.
     """
     from scoring.evaluation import against_truth
+    from scoring.reports import evaluation_document
     from scoring.synthetic import borrowers, fact_names, provenance
     from scoring.training import Parameters, train_transparent
 
@@ -91,6 +92,12 @@ def train_segment_model(
             feature_set={"segment": segment, "names": list(trained.names)},
             parameters=trained.parameters | {"splits": "5fold", "seconds": round(trained.seconds, 1)},
             metrics=metrics,
+            evaluation=evaluation_document(
+                outcomes,
+                trained.out_of_fold,
+                groups={name: frame[name].to_numpy() for name in ("protected_group", "proxy_group")},
+                decided_on=frame["applied_on"].to_numpy(),
+            ),
         )
 
 
@@ -115,6 +122,7 @@ def train_on_dataset(
     from scoring.recipe import feature_columns_of
     from scoring.recipe.runs import LIVE, TABLE, run
     from scoring.recipe.transparent import holds_facts
+    from scoring.reports import evaluation_document, sensitive_facts
     from scoring.training import CannotTrain, versions
 
     institution = dataset.institution
@@ -154,6 +162,12 @@ def train_on_dataset(
             feature_set={"segment": dataset.segment if algorithm == LIVE else None, "names": columns},
             parameters=parameters | {"seconds": round(done.seconds, 1)},
             metrics=done.metrics,
+            evaluation=evaluation_document(
+                table.outcomes[done.held_out],
+                done.predicted[done.held_out],
+                groups=sensitive_facts(table.frame[done.held_out], dataset.profile),
+                decided_on=None if table.decided_on is None else table.decided_on[done.held_out],
+            ),
         )
 
 
