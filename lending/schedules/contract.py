@@ -87,6 +87,74 @@ def read_request(data: Any) -> tuple[LoanTerms, list[Event], ServicingRules]:
     return terms, events, rules
 
 
+def write_request(terms: LoanTerms, rules: ServicingRules | None = None) -> dict[str, Any]:
+    """The request that `read_request` reads as these terms and rules: what differs from the defaults."""
+    rules = rules or ServicingRules()
+    request: dict[str, Any] = {
+        "principal": _plain(terms.principal),
+        "annual_rate_pct": _plain(terms.annual_rate * 100),
+        "installments": terms.installments,
+        "disbursement_date": terms.disbursed_on.isoformat(),
+    }
+    request |= {name: write(value) for name, write, value, usual in _written(terms, rules) if value != usual}
+    return request
+
+
+def _written(terms: LoanTerms, rules: ServicingRules) -> list[tuple[str, Callable[[Any], Any], Any, Any]]:
+    """Every optional field: its name, how it is written, its value and its default."""
+    planned = Amortization.IRREGULAR if terms.plan else Amortization.EQUAL_INSTALLMENTS
+    return [
+        ("first_due_date", date.isoformat, terms.first_due_on, None),
+        ("seed_day", int, terms.seed_day, None),
+        ("rate_type", str, terms.rate_type, RateType.EFFECTIVE),
+        ("interest_method", str, terms.interest_method, InterestMethod.DECLINING_BALANCE),
+        ("amortization", str, terms.amortization, planned),
+        ("interest_calculation_period", str, terms.interest_period, InterestPeriod.DAILY),
+        ("days_in_year", lambda days: days or "actual", terms.days_in_year, 360),
+        ("days_in_month", int, terms.days_in_month, None),
+        ("repay_every", int, terms.repay_every, 1),
+        ("repay_unit", str, terms.repay_unit, RepayUnit.MONTHS),
+        ("working_day_rule", str, terms.working_day_rule, WorkingDayRule.NONE),
+        ("holidays", lambda days: [day.isoformat() for day in sorted(days)], terms.holidays, frozenset()),
+        ("rest_days", lambda days: [WEEKDAYS[day] for day in sorted(days)], terms.rest_days, frozenset({5, 6})),
+        ("grace_on_principal_installments", int, terms.grace_on_principal, 0),
+        ("grace_on_interest_payment", int, terms.grace_on_interest, 0),
+        ("interest_free_installments", int, terms.interest_free, 0),
+        ("insurance", _write_insurance, terms.insurance, None),
+        ("fees", lambda fees: [_shares(fee, when=str(fee.when)) for fee in fees], terms.fees, ()),
+        ("disbursements", lambda parts: [_shares(part) for part in parts], terms.tranches, ()),
+        ("plan", lambda parts: [_shares(part) for part in parts], terms.plan, ()),
+        ("down_payment_pct", lambda share: _plain(share * 100), terms.down_payment, 0),
+        ("installment_rounding_multiple", _plain, terms.rounding_multiple, None),
+        ("rounding_mode", lambda _even: "HALF_EVEN", terms.half_even, False),
+        ("decimals", int, terms.decimals, 2),
+        ("allocation_order", list, rules.allocation_order, PARTS),
+        ("prepayment_strategy", str, rules.prepayment_strategy, None),
+        ("moratory_rate_pct", lambda rate: _plain(rate * 100), rules.moratory_rate, 0),
+    ]
+
+
+def _write_insurance(insurance: Insurance) -> dict[str, Any]:
+    written = {"monthly_rate": _plain(insurance.monthly_rate * 100), "base": str(insurance.base)}
+    return written if insurance.in_installment else {**written, "in_installment": False}
+
+
+def _shares(part: Any, **more: str) -> dict[str, str]:
+    """A fee, tranche or planned payment: its day, and its amount or its share."""
+    day, amount, share = (getattr(part, name, None) for name in ("on", "amount", "share"))
+    written = {
+        "date": day.isoformat() if day else None,
+        "amount": amount,
+        "pct": None if share is None else share * 100,
+    }
+    return more | {name: _plain(value) for name, value in written.items() if value is not None}
+
+
+def _plain(value: Any) -> str:
+    """A number without exponent; anything else as it is."""
+    return f"{value:f}" if isinstance(value, Decimal) else str(value)
+
+
 def write_schedule(serviced: ServicedSchedule, *, with_payments: bool = False) -> dict[str, Any]:
     """Rows, totals, installment, TEA and TCEA; money as text, rates as fractions."""
     schedule = serviced.schedule

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
-from lending.schedules.contract import answer, answer_line
+from lending.schedules.contract import answer, answer_line, read_request, write_request
 
 ROOT = Path(__file__).parents[2]
 SCHEMA = json.loads((ROOT / "docs/schedules.schema.json").read_text(encoding="utf-8"))
@@ -35,6 +35,16 @@ def test_the_examples_of_the_documentation_are_true(example):
     assert json.loads(answer_line(json.dumps(example["request"]))) == example["answer"]
     ANSWER.validate(example["answer"])
     assert REQUEST.is_valid(example["request"]) == ("error" not in example["answer"])
+
+
+@pytest.mark.parametrize(
+    "example", [one for one in EXAMPLES if "error" not in one["answer"]], ids=lambda one: one["about"]
+)
+def test_terms_are_written_as_they_are_read(example):
+    terms, _events, rules = read_request(example["request"])
+    written = json.loads(json.dumps(write_request(terms, rules)))
+    assert REQUEST.is_valid(written)
+    assert read_request(written) == (terms, [], rules)
 
 
 def test_numbers_are_read_exactly_and_ids_come_back():
