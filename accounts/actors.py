@@ -24,6 +24,7 @@ class Actor:
     channel: str = "web"
     ip: str | None = None
     label: str = ""
+    confirmed_at: float | None = None  # of the session behind it (accounts.step_up); None without a session
 
     @classmethod
     def system(cls, reason: str, *, institution_id: int | None = None) -> "Actor":

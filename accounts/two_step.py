@@ -21,6 +21,9 @@ from accounts.models import User
 from accounts.selectors import memberships_of
 
 VALID_SECONDS = 12 * 3600
+IDLE_SECONDS = 30 * 60  # a screen left alone asks for a code again
+NOTED_EVERY_SECONDS = 60
+SEEN = "staff_seen_at"
 NEXT = "two_step_next"
 WITHOUT_RIGHTS = frozenset({"applicant"})
 # Where one signs in and out, and what pages are drawn with.
@@ -54,10 +57,16 @@ class TwoStepMiddleware:
 
 
 def passed(request: HttpRequest) -> bool:
-    """Whether this session has passed the second step within the last hours."""
-    earliest = time.time() - VALID_SECONDS
+    """Whether this session has passed the second step within the last hours and was not left alone since."""
+    now = time.time()
     records = get_authentication_records(request, request.user)
-    return any(record["method"] == "mfa" and record["at"] >= earliest for record in records)
+    at = max((record["at"] for record in records if record["method"] == "mfa"), default=0.0)
+    seen = max(at, request.session.get(SEEN, 0.0))
+    if at < now - VALID_SECONDS or seen < now - IDLE_SECONDS:
+        return False
+    if seen < now - NOTED_EVERY_SECONDS:
+        request.session[SEEN] = now
+    return True
 
 
 def has_authenticator(user: User) -> bool:

@@ -16,6 +16,7 @@ from django.utils.translation import gettext as _
 from redis import RedisError
 
 from accounts.errors import DomainError, InvalidInput, NotAllowed, NotFound, Unavailable
+from accounts.step_up import ConfirmationRequired, to_confirmation
 
 
 class DomainErrorMiddleware:
@@ -34,6 +35,8 @@ class DomainErrorMiddleware:
             return None
         if "/api/" in request.path:
             return JsonResponse(error_document(exception), status=exception.status)
+        if isinstance(exception, ConfirmationRequired):
+            return to_confirmation(request)
         return render(
             request,
             f"errors/{exception.status}.html",

@@ -6,6 +6,7 @@ from typing import Any
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 
+from accounts import step_up
 from accounts.actors import Actor
 from accounts.addresses import institutions_named, on_the_way_to, own_domain_of
 from accounts.http import Request
@@ -36,6 +37,8 @@ class InstitutionMiddleware:
         request.membership = None
         user = request.user if request.user.is_authenticated else None
         how: dict[str, Any] = {"channel": "web", "ip": request.META.get("REMOTE_ADDR")}
+        if user:
+            how["confirmed_at"] = step_up.confirmed_at(request)
         if institution is None:
             request.actor = Actor.for_user(user, **how) if user else Actor.anonymous(**how)
             with person_scope(user.pk if user else None):

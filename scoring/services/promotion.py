@@ -6,7 +6,7 @@ from uuid import UUID
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from accounts import audit
+from accounts import audit, step_up
 from accounts.actors import Actor
 from accounts.errors import InvalidState, NotAllowed
 from scoring import registry
@@ -30,6 +30,7 @@ def promote_model(*, model_id: UUID, actor: Actor, reason: str) -> ScoringModel:
     require(actor, "scoring.promote_model", institution)
     if actor.kind != "user" or actor.user_id is None:
         raise NotAllowed(_("Un modelo lo pone en uso una persona, con su nombre."), code="person_required")
+    step_up.check(actor)
     if not reason.strip():
         raise InvalidState(_("Escribe por qué se pone en uso este modelo."), code="reason_required")
     with chain_of(institution):

@@ -1,4 +1,5 @@
 import json
+import time
 from dataclasses import replace
 from decimal import Decimal
 from uuid import uuid4
@@ -13,6 +14,7 @@ from django.utils import timezone
 from accounts.actors import Actor
 from accounts.errors import InvalidState, NotAllowed, NotFound, Unavailable
 from accounts.models import AuditEntry
+from accounts.step_up import ConfirmationRequired
 from accounts.tenancy.scope import NoInstitutionScope, institution_scope
 from accounts.tests.factories import UserFactory
 from scoring import registry
@@ -271,6 +273,14 @@ def test_another_institutions_model_looks_as_if_it_did_not_exist(other_instituti
         theirs = register_model("household", other_institution, status=Status.CANDIDATE)
     with pytest.raises(NotFound):
         promoted(theirs, validator)
+
+
+def test_a_session_confirmed_long_ago_promotes_nothing(validator, candidate):
+    with pytest.raises(ConfirmationRequired):
+        promoted(candidate, replace(validator, confirmed_at=time.time() - 3600))
+    candidate.refresh_from_db()
+    assert candidate.status == ScoringModel.Status.CANDIDATE
+    promoted(candidate, replace(validator, confirmed_at=time.time()))
 
 
 def test_a_reason_is_needed(validator, candidate):
