@@ -10,7 +10,10 @@ from decimal import Decimal
 from typing import Any, Final
 
 import holidays
+from django.utils.translation import gettext as _
 
+from accounts.clock import today
+from accounts.errors import Unavailable
 from lending.models import Holiday, Parameter
 
 _SBS_CAP: Final = "BCRP, Circular 0008-2021 (Ley 31143): tasa máxima, 2 veces la de consumo"
@@ -36,6 +39,21 @@ USURY_CAPS_USD: Final = (
     (date(2026, 5, 1), "99.84"),
 )
 MORATORY_SHARE: Final = Decimal("0.15")  # of the usury cap, by the same circular
+_DATA_NORM: Final = "Ley 29733, DS 016-2024-JUS"
+_BOOK_NORM: Final = "Ley 29571 art. 150, DS 011-2011-PCM, DS 101-2022-PCM"
+# code, value, norm, in force from
+RIGHTS: Final = (
+    ("review_working_days", 10, f"{_DATA_NORM}: oposición", date(2025, 3, 30)),
+    ("data_information_days", 8, f"{_DATA_NORM}: información", date(2025, 3, 30)),
+    ("data_access_days", 20, f"{_DATA_NORM}: acceso", date(2025, 3, 30)),
+    ("data_rectify_days", 10, f"{_DATA_NORM}: rectificación", date(2025, 3, 30)),
+    ("data_cancel_days", 10, f"{_DATA_NORM}: cancelación", date(2025, 3, 30)),
+    ("data_oppose_days", 10, f"{_DATA_NORM}: oposición", date(2025, 3, 30)),
+    ("incident_hours", 48, f"{_DATA_NORM}: incidentes de seguridad", date(2025, 3, 30)),
+    ("records_years", 10, "Res. SBS 2660-2015: conservación de registros", date(2015, 7, 1)),
+    ("complaint_days", 15, f"{_BOOK_NORM}: sin prórroga", date(2022, 9, 7)),
+    ("complaint_years", 2, _BOOK_NORM, date(2011, 2, 19)),
+)
 HOLIDAY_YEARS: Final = range(2020, 2036)
 
 
@@ -69,11 +87,22 @@ def legal_values() -> list[dict[str, Any]]:
         {"code": "itf_rate", "value": Decimal("0.00005"), "norm": "Ley 29667", "currency": "PEN",
          "valid_from": date(2011, 4, 1), "valid_to": None}
     )  # fmt: skip
-    rows.append(
-        {"code": "review_working_days", "value": Decimal(10), "norm": "Ley 29733, DS 016-2024-JUS: oposición",
-         "currency": "PEN", "valid_from": date(2025, 3, 30), "valid_to": None}
-    )  # fmt: skip
+    rows += [
+        {"code": code, "value": Decimal(value), "norm": norm, "currency": "PEN", "valid_from": day, "valid_to": None}
+        for code, value, norm, day in RIGHTS
+    ]
     return rows
+
+
+def term(code: str, on: date | None = None) -> int:
+    """A legal term (days, hours or years, as its name says) in force on a day, by default today's.
+
+    Raises Unavailable where none is in force: a clock is never guessed.
+    """
+    found = parameter(code, on or today())
+    if found is None:
+        raise Unavailable(_("Falta el plazo legal %(code)s. El operador debe agregarlo.") % {"code": code})
+    return int(found.value)
 
 
 def national_holidays(years: Iterable[int] = HOLIDAY_YEARS) -> dict[date, str]:

@@ -2,6 +2,8 @@ from accounts.models.evidence import AuditCheckpoint, AuditEntry, AuditPending, 
 from accounts.models.institution import Institution
 from accounts.models.messaging import IdempotencyKey, OutboxEvent
 from accounts.models.people import ApiClient, Consent, Membership, RegulatorMandate, User
+from accounts.models.rights import Complaint, DataRequest, SecurityIncident
+from accounts.models.webhooks import Webhook, WebhookDelivery
 
 __all__ = [
     "ApiClient",
@@ -9,12 +11,17 @@ __all__ = [
     "AuditEntry",
     "AuditPending",
     "AuditSeal",
+    "Complaint",
     "Consent",
+    "DataRequest",
     "IdempotencyKey",
     "Institution",
     "Membership",
     "OutboxEvent",
     "RegulatorMandate",
+    "SecurityIncident",
     "SubjectKey",
     "User",
+    "Webhook",
+    "WebhookDelivery",
 ]

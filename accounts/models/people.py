@@ -222,8 +222,10 @@ class Consent(InstitutionOwned):
 
     class Meta(InstitutionOwned.Meta):
         constraints: ClassVar = [
-            models.UniqueConstraint(
-                fields=["institution", "application_id", "purpose"], name="consent_once_per_application"
+            models.UniqueConstraint(  # of the answer that stands; one given anew leaves the earlier row as it was
+                fields=["institution", "application_id", "purpose"],
+                condition=models.Q(withdrawn_at__isnull=True),
+                name="consent_once_per_application",
             ),
         ]
         indexes: ClassVar = [models.Index(fields=["institution", "subject_id"], name="consent_subject")]

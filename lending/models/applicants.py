@@ -31,6 +31,9 @@ class Applicant(InstitutionOwned):
     district = models.CharField(_("distrito"), max_length=80, blank=True)
     created_at = models.DateTimeField(db_default=Now())
     updated_at = models.DateTimeField(auto_now=True)
+    # Erasure asked for while a duty to keep lasts: kept, and used for nothing else. Purged: nothing personal is left.
+    restricted_at = models.DateTimeField(null=True, blank=True)
+    purged_at = models.DateTimeField(null=True, blank=True)
 
     class Meta(InstitutionOwned.Meta):
         constraints: ClassVar = [

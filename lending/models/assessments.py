@@ -161,6 +161,7 @@ class ReviewRequest(InstitutionOwned):
     requested_by = models.ForeignKey(User, models.PROTECT, null=True, blank=True, related_name="+")
     requested_at = models.DateTimeField(db_default=Now())
     due_on = models.DateField()
+    reviewer = models.ForeignKey(User, models.PROTECT, null=True, blank=True, related_name="+")  # who answers for it
     closed_at = models.DateTimeField(null=True, blank=True)
     closed_by = models.ForeignKey(User, models.PROTECT, null=True, blank=True, related_name="+")
 

@@ -16,6 +16,17 @@ class Parameter(models.Model):
         ITF_RATE = "itf_rate", _("ITF")
         REVIEW_WORKING_DAYS = "review_working_days", _("Días hábiles para responder un pedido de revisión")
 
+        # working days, unless the name says otherwise
+        DATA_INFORMATION_DAYS = "data_information_days", _("Días hábiles para informar del uso de datos")
+        DATA_ACCESS_DAYS = "data_access_days", _("Días hábiles para dar acceso a los datos")
+        DATA_RECTIFY_DAYS = "data_rectify_days", _("Días hábiles para corregir datos")
+        DATA_CANCEL_DAYS = "data_cancel_days", _("Días hábiles para borrar datos")
+        DATA_OPPOSE_DAYS = "data_oppose_days", _("Días hábiles para atender una oposición")
+        RECORDS_YEARS = "records_years", _("Años que se guardan los expedientes")
+        COMPLAINT_DAYS = "complaint_days", _("Días hábiles para responder un reclamo")
+        COMPLAINT_YEARS = "complaint_years", _("Años que se guarda el libro de reclamaciones")
+        INCIDENT_HOURS = "incident_hours", _("Horas para avisar de un incidente a la autoridad")
+
     code = models.CharField(_("valor legal"), max_length=40, choices=Code)
     currency = models.CharField(_("moneda"), max_length=3, default="PEN")
     value = models.DecimalField(_("valor"), max_digits=12, decimal_places=8)  # rates are fractions: 1.1413 is 114.13 %
