@@ -19,6 +19,12 @@ PERMISSIONS: dict[str, frozenset[str]] = {
     "scoring.view_models": frozenset({"analyst", "validator", "auditor", "officer", "approver", "manager"}),
     "scoring.train_model": frozenset({"analyst", "system"}),
     "scoring.promote_model": frozenset({"validator", "operator"}),
+    "scoring.challenge_model": frozenset({"analyst", "validator", "operator"}),
+    "scoring.load_signals": frozenset({"operator", "system"}),
+    "scoring.record_outcomes": frozenset({"system"}),
+    "scoring.watch_models": frozenset({"system", "analyst"}),
+    "scoring.score_file": frozenset({"analyst", "system"}),
+    "scoring.export_dataset": frozenset({"analyst"}),
     # lending
     "lending.apply": frozenset({"applicant"}),
     "lending.file_for_applicant": frozenset({"officer", "integrator"}),

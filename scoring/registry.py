@@ -20,17 +20,26 @@ logger = logging.getLogger(__name__)
 
 def champion(segment: str, institution_id: int | None = None) -> ScoringModel:
     """The model in force: the institution's own, else the shared one. Raises Unavailable when there is neither."""
+    return in_place(segment, institution_id)[0]
+
+
+def in_place(segment: str, institution_id: int | None = None) -> tuple[ScoringModel, ScoringModel | None]:
+    """The model in force and its challenger, if any; of each the institution's own, else the shared one.
+
+    Raises Unavailable without a model in force.
+    """
+    Status = ScoringModel.Status
     mine = Q(institution=None) if institution_id is None else Q(institution=None) | Q(institution_id=institution_id)
-    found = (
-        ScoringModel.objects.filter(mine, segment=segment, status=ScoringModel.Status.CHAMPION)
-        .order_by(F("institution_id").asc(nulls_last=True))
-        .first()
-    )
-    if found is None:
+    found: dict[str, ScoringModel] = {}
+    for model in ScoringModel.objects.filter(
+        mine, segment=segment, status__in=[Status.CHAMPION, Status.CHALLENGER]
+    ).order_by(F("institution_id").asc(nulls_last=True)):
+        found.setdefault(model.status, model)
+    if Status.CHAMPION not in found:
         raise Unavailable(
             _("Todavía no hay un modelo de puntaje aprobado para este tipo de solicitud."), code="no_champion"
         )
-    return found
+    return found[Status.CHAMPION], found.get(Status.CHALLENGER)
 
 
 def live_model(model: ScoringModel) -> LiveModel:

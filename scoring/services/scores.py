@@ -1,5 +1,6 @@
 """Scoring applications: facts in, frozen scores out."""
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -8,11 +9,15 @@ from uuid import UUID
 
 from django.db import transaction
 
+from accounts.errors import Unavailable
 from accounts.tenancy.scope import current_institution_id
 from scoring import registry
+from scoring.arms import challenger_decides
 from scoring.explanations import explain
-from scoring.models import Score, ScoringModel
+from scoring.models import Score, ScoringModel, ShadowScore
 from scoring.serving import LiveModel
+
+logger = logging.getLogger(__name__)
 
 PD_PLACES = Decimal("0.00000001")
 
@@ -46,24 +51,68 @@ class ScoredApplication:
 def score_applications(segment: str, rows: Sequence[ScoreRequest]) -> list[ScoredApplication]:
     """Score applications of the institution in scope with its model in force, and freeze the results.
 
-    An attempt that was scored before keeps its score, whatever the facts or the model are now. Results come in the
-    order of `rows`. Raises Unavailable without a usable model, ProhibitedFact or UnreadableFact for a row's facts.
+    Where a challenger stands beside that model, both score: the challenger decides its share of applications, and
+    what the other one says is kept as a shadow. An attempt that was scored before keeps its score, whatever the
+    facts or the models are now. Results come in the order of `rows`. Raises Unavailable without a usable model,
+    ProhibitedFact or UnreadableFact for a row's facts.
     """
     institution_id = current_institution_id()
     kept = _kept_scores(rows)
     new = [row for row in rows if (row.application_id, row.attempt) not in kept]
     if new:
-        model = registry.champion(segment, institution_id)
-        live = registry.live_model(model)
-        Score.objects.bulk_create([_score(row, model, live, institution_id) for row in new], ignore_conflicts=True)
+        champion, challenger = registry.in_place(segment, institution_id)
+        live, rival = registry.live_model(champion), _rival(challenger)
+        scores, shadows = [], []
+        for row in new:
+            score, shadow = _score(row, champion, live, rival)
+            scores.append(score)
+            if shadow is not None:
+                shadows.append(shadow)
+        for made in (*scores, *shadows):
+            made.institution_id = institution_id
+        Score.objects.bulk_create(scores, ignore_conflicts=True)
+        ShadowScore.objects.bulk_create(shadows, ignore_conflicts=True)
         kept |= _kept_scores(new)  # what another worker froze first stays
     return [_scored(kept[row.application_id, row.attempt]) for row in rows]
 
 
-def _score(row: ScoreRequest, model: ScoringModel, live: LiveModel, institution_id: int) -> Score:
+@dataclass(frozen=True, slots=True)
+class _Rival:
+    """The challenger, ready to score."""
+
+    model: ScoringModel
+    live: LiveModel
+
+
+def _rival(model: ScoringModel | None) -> _Rival | None:
+    """The challenger; one that cannot be used holds nobody up."""
+    if model is None:
+        return None
+    try:
+        return _Rival(model, registry.live_model(model))
+    except Unavailable:  # said already, loudly, by the registry
+        return None
+
+
+def _score(
+    row: ScoreRequest, champion: ScoringModel, live: LiveModel, rival: _Rival | None
+) -> tuple[Score, ShadowScore | None]:
+    """The score that counts, and what the other model would have said."""
+    if rival is None:
+        return _frozen(row, champion, live), None
+    try:
+        if challenger_decides(row.application_id, rival.model.pk, rival.model.traffic):
+            return _frozen(row, rival.model, rival.live), _shadow(row, champion, live)
+        shadow = _shadow(row, rival.model, rival.live)
+    except Exception:  # a model on trial never costs an applicant their answer
+        logger.exception("challenger %s could not score application %s", rival.model.name, row.application_id)
+        shadow = None
+    return _frozen(row, champion, live), shadow
+
+
+def _frozen(row: ScoreRequest, model: ScoringModel, live: LiveModel) -> Score:
     scored, reasons = explain(live, row.facts)
     return Score(
-        institution_id=institution_id,
         application_id=row.application_id,
         attempt=row.attempt,
         segment=model.segment,
@@ -77,6 +126,18 @@ def _score(row: ScoreRequest, model: ScoringModel, live: LiveModel, institution_
             name: None if value != value else value
             for name, value in zip(live.tables.names, scored.values, strict=True)
         },
+    )
+
+
+def _shadow(row: ScoreRequest, model: ScoringModel, live: LiveModel) -> ShadowScore:
+    scored = live.score(row.facts)
+    return ShadowScore(
+        application_id=row.application_id,
+        attempt=row.attempt,
+        segment=model.segment,
+        model=model,
+        pd=Decimal(scored.pd).quantize(PD_PLACES),
+        score=scored.score,
     )
 
 
