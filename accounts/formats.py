@@ -17,7 +17,7 @@ Day = TypeVar("Day", bound=date)
 def format_number(value: Decimal | int, decimals: int = 0) -> str:
     """`6,284` or `−31`; rounds half up to `decimals`."""
     step = Decimal(1).scaleb(-decimals)
-    rounded = Decimal(value).quantize(step, rounding=ROUND_HALF_UP)
+    rounded = Decimal(value).quantize(step, rounding=ROUND_HALF_UP) + 0  # no minus before a nought
     return f"{rounded:,f}".replace("-", MINUS)
 
 

@@ -8,6 +8,8 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from accounts.formats import format_money
+
 CENT: Final = Decimal("0.01")
 ZERO: Final = Decimal("0.00")
 MAX_AMOUNT: Final = Decimal("999999999999.99")  # its céntimos, and sums of many, stay inside a bigint
@@ -68,24 +70,10 @@ def round_money(amount: Decimal) -> Decimal:
     return amount.quantize(CENT, rounding=ROUND_HALF_UP)
 
 
-def format_money(amount: Decimal | int) -> str:
-    """`S/ 3,000.00`; negative amounts carry a minus sign before the currency."""
-    rounded = round_money(Decimal(amount))
-    sign = "−" if rounded < 0 else ""
-    return f"{sign}S/ {abs(rounded):,.2f}"
-
-
 def format_soles(amount: Decimal | int) -> str:
     """`S/ 3,000` for whole soles, `S/ 3,000.50` otherwise: for running text."""
     text = format_money(amount)
     return text.removesuffix(".00")
-
-
-def format_percent(fraction: Decimal | int, decimals: int = 2) -> str:
-    """`38.11%` from the fraction 0.3811."""
-    step = Decimal(1).scaleb(-decimals)
-    percent = (Decimal(fraction) * 100).quantize(step, rounding=ROUND_HALF_UP)
-    return f"{percent:,f}%".replace("-", "−")
 
 
 def parse_amount(text: str, *, subject: str | Promise = AMOUNT) -> Decimal:

@@ -13,7 +13,8 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from lending.money import format_money, format_percent, format_soles
+from accounts.formats import format_money, format_percent
+from lending.money import format_soles
 
 GOOD: Final = "good"
 BAD: Final = "bad"

@@ -8,9 +8,9 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from accounts.errors import InvalidInput
+from accounts.formats import format_money
 from lending.facts.dictionary import FACTS, SEGMENTS, facts_of
 from lending.facts.fact import Fact, Kind, Refused, Value, plain_number
-from lending.money import format_money
 
 _DECIMAL_KINDS = frozenset({Kind.MONEY, Kind.DECIMAL, Kind.SHARE})
 

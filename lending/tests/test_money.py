@@ -6,13 +6,12 @@ from django.utils import translation
 from hypothesis import given
 from hypothesis import strategies as st
 
+from accounts.formats import format_money, format_percent
 from lending.forms_fields import AmountFormField
 from lending.money import (
     MAX_AMOUNT,
     AmbiguousAmount,
     NotAnAmount,
-    format_money,
-    format_percent,
     format_soles,
     from_centimos,
     parse_amount,

@@ -8,9 +8,9 @@ import pytest
 from django.urls import reverse
 
 from accounts.actors import Actor
+from accounts.formats import format_money, format_percent
 from accounts.models import AuditEntry, Membership
 from lending.models import Application, LendingPolicy, Offer, ProductVersion, ReviewRequest
-from lending.money import format_money, format_percent
 from lending.services.assessments import assess_waiting
 from lending.services.decisions import decide_application, propose_decision
 from lending.tests.factories import ProductVersionFactory, applicant_of, submitted

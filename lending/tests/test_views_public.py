@@ -8,10 +8,10 @@ import pytest
 from django.urls import reverse
 
 from accounts.clock import today
+from accounts.formats import format_money, format_percent
 from accounts.tenancy.scope import institution_scope
 from lending.matching import loan_terms
 from lending.models import Parameter, ProductVersion
-from lending.money import format_money, format_percent
 from lending.schedules import build_schedule
 from lending.selectors.products import product_terms
 from lending.tests.factories import ProductFactory, ProductVersionFactory
