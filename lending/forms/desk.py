@@ -319,3 +319,9 @@ class PolicyForm(forms.Form):
     draft_days = forms.IntegerField(
         label=_("Días para terminar una solicitud"), min_value=1, max_value=180, widget=CountInput(suffix=_("días"))
     )
+    par30_limit = PercentField(
+        label=_("Límite de PAR30"), help_text=_("Sobre este nivel, la cartera se señala en rojo."), max_value=100
+    )
+    disbursement_goal = AmountFormField(
+        label=_("Meta de desembolsos al mes"), subject=_("La meta"), required=False, widget=MoneyInput()
+    )

@@ -2,6 +2,7 @@ from lending.models.applicants import Applicant, EnterpriseProfile, FarmProfile,
 from lending.models.applications import Application, Document
 from lending.models.assessments import Assessment, Decision, Offer, ReviewRequest
 from lending.models.book import CloseRun, DailyLoanState, PortfolioDay
+from lending.models.collections import ContactNote, PromiseToPay
 from lending.models.ledger import LedgerEntry, LedgerPeriod
 from lending.models.loans import (
     Allocation,
@@ -14,6 +15,7 @@ from lending.models.loans import (
 )
 from lending.models.notifications import Notification
 from lending.models.parameters import Holiday, Parameter
+from lending.models.portfolio import PortfolioFlow, RollMonth, VintageMonth
 from lending.models.products import LendingPolicy, Product, ProductVersion
 
 __all__ = [
@@ -22,6 +24,7 @@ __all__ = [
     "Application",
     "Assessment",
     "CloseRun",
+    "ContactNote",
     "Contract",
     "DailyLoanState",
     "Decision",
@@ -40,9 +43,13 @@ __all__ = [
     "Offer",
     "Parameter",
     "PortfolioDay",
+    "PortfolioFlow",
     "Product",
     "ProductVersion",
+    "PromiseToPay",
     "Repayment",
     "Restructure",
     "ReviewRequest",
+    "RollMonth",
+    "VintageMonth",
 ]

@@ -205,6 +205,7 @@ class Installment(InstitutionOwned):
                 condition=models.Q(settled_on__isnull=True),
                 name="installment_unsettled",
             ),
+            models.Index(fields=["institution", "due_on"], name="installment_due"),
         ]
 
     def __str__(self) -> str:

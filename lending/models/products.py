@@ -130,6 +130,8 @@ class LendingPolicy(InstitutionOwned):
     offer_days = models.PositiveSmallIntegerField(_("días de validez de una oferta"), default=15)
     decision_hours = models.PositiveSmallIntegerField(_("horas para decidir"), default=48)
     draft_days = models.PositiveSmallIntegerField(_("días para terminar una solicitud"), default=30)
+    par30_limit = models.DecimalField(_("límite de PAR30"), max_digits=5, decimal_places=4, default=Decimal("0.055"))
+    disbursement_goal = MoneyField(_("meta de desembolsos al mes"), null=True, blank=True)
     created_by = models.ForeignKey(User, models.PROTECT, related_name="+", null=True, blank=True)
     created_at = models.DateTimeField(db_default=Now())
 

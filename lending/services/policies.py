@@ -26,6 +26,8 @@ FIELDS: Final = (
     "offer_days",
     "decision_hours",
     "draft_days",
+    "par30_limit",
+    "disbursement_goal",
 )
 POLICY_LOCK: Final = 7_302
 
@@ -82,7 +84,7 @@ def _new_version(actor: Actor, values: dict[str, Any]) -> LendingPolicy:
         policy.full_clean(validate_unique=False, validate_constraints=False)
     except ValidationError as refusal:
         errors = refusal.message_dict
-    for name in ("pd_max", "installment_to_surplus", "installment_to_stressed", "income_stress"):
+    for name in ("pd_max", "installment_to_surplus", "installment_to_stressed", "income_stress", "par30_limit"):
         if name not in errors and not 0 <= getattr(policy, name) <= 1:
             errors[name] = [_("Escribe un porcentaje de 0 a 100")]
     for name in ("approve_from", "decline_below"):

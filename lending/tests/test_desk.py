@@ -333,6 +333,7 @@ class TestProducts:
             "offer_days": "15",
             "decision_hours": "48",
             "draft_days": "30",
+            "par30_limit": "5.5",
         }
         assert manager_desk.post(url("desk_policy", institution), typed).status_code == 302
         saved = LendingPolicy.objects.get()
