@@ -54,6 +54,18 @@ RIGHTS: Final = (
     ("complaint_days", 15, f"{_BOOK_NORM}: sin prórroga", date(2022, 9, 7)),
     ("complaint_years", 2, _BOOK_NORM, date(2011, 2, 19)),
 )
+_TYPES_NORM: Final = "Res. SBS 11356-2008, Res. SBS 2368-2023: tipos de crédito"
+_PREPAYMENT_NORM: Final = "Ley 29571 arts. 85-86, Res. SBS 3274-2017: pagos anticipados y adelanto de cuotas"
+LOANS: Final = (  # added after the first fill, in soles where no unit is named
+    ("itf_step", "0.05", "Ley 29667, DS 150-2007-EF: redondeo hacia abajo", date(2011, 4, 1)),
+    ("prepayment_installments", 2, _PREPAYMENT_NORM, date(2017, 8, 22)),
+    ("prepayment_choice_days", 15, _PREPAYMENT_NORM, date(2017, 8, 22)),
+    ("micro_debt_max", 20_000, _TYPES_NORM, date(2024, 10, 1)),
+    ("small_sales_max", 5_000_000, _TYPES_NORM, date(2024, 10, 1)),
+    ("medium_sales_max", 20_000_000, _TYPES_NORM, date(2024, 10, 1)),
+    ("large_sales_max", 200_000_000, _TYPES_NORM, date(2024, 10, 1)),
+    ("charge_off_days", 121, "Res. SBS 11356-2008: castigo de créditos clasificados en pérdida", date(2010, 7, 1)),
+)
 HOLIDAY_YEARS: Final = range(2020, 2036)
 
 
@@ -87,11 +99,27 @@ def legal_values() -> list[dict[str, Any]]:
         {"code": "itf_rate", "value": Decimal("0.00005"), "norm": "Ley 29667", "currency": "PEN",
          "valid_from": date(2011, 4, 1), "valid_to": None}
     )  # fmt: skip
-    rows += [
+    return rows + _lasting(RIGHTS)
+
+
+def loan_values() -> list[dict[str, Any]]:
+    """Rows of Parameter that the life of a loan needs."""
+    return _lasting(LOANS)
+
+
+def _lasting(values: Iterable[tuple[str, Any, str, date]]) -> list[dict[str, Any]]:
+    return [
         {"code": code, "value": Decimal(value), "norm": norm, "currency": "PEN", "valid_from": day, "valid_to": None}
-        for code, value, norm, day in RIGHTS
+        for code, value, norm, day in values
     ]
-    return rows
+
+
+def legal_value(code: str, on: date, currency: str = "PEN") -> Decimal:
+    """The value in force on a day. Raises Unavailable where none is: the law is never guessed."""
+    found = parameter(code, on, currency)
+    if found is None:
+        raise Unavailable(_("Falta el valor legal %(code)s. El operador debe agregarlo.") % {"code": code})
+    return found.value
 
 
 def term(code: str, on: date | None = None) -> int:

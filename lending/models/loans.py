@@ -116,6 +116,7 @@ class Loan(InstitutionOwned):
     judicial_on = models.DateField(null=True, blank=True)
     is_refinanced = models.BooleanField(default=False)  # born of a refinancing: CAR counts it
     is_rescheduled = models.BooleanField(default=False)
+    deferred_yield = MoneyField(default=0)  # interest a refinancing made principal: income as the principal is paid
     created_at = models.DateTimeField(db_default=Now())
     # where it stands
     disbursed = MoneyField(default=0)
@@ -180,8 +181,13 @@ class Installment(InstitutionOwned):
     paid_insurance = MoneyField(default=0)
     paid_fees = MoneyField(default=0)
     paid_moratory = MoneyField(default=0)
-    waived = MoneyField(default=0)  # of interest, insurance, fees and moratory; never of principal
+    waived_interest = MoneyField(default=0)
+    waived_insurance = MoneyField(default=0)
+    waived_fees = MoneyField(default=0)
+    waived_moratory = MoneyField(default=0)
+    earned = MoneyField(default=0)  # interest of this line's own period; `interest` differs where a grace defers it
     outstanding = MoneyField()  # principal owed once this line is paid
+    moratory_through = models.DateField(null=True, blank=True)  # `moratory` is charged up to this day
     settled_on = models.DateField(null=True, blank=True)
 
     class Meta(InstitutionOwned.Meta):
@@ -191,7 +197,8 @@ class Installment(InstitutionOwned):
                 condition=models.Q(
                     principal__gte=0, interest__gte=0, insurance__gte=0, fees__gte=0, moratory__gte=0,
                     paid_principal__gte=0, paid_interest__gte=0, paid_insurance__gte=0, paid_fees__gte=0,
-                    paid_moratory__gte=0,
+                    paid_moratory__gte=0, waived_interest__gte=0, waived_insurance__gte=0, waived_fees__gte=0,
+                    waived_moratory__gte=0, earned__gte=0,
                 ),
                 name="installment_parts_not_negative",
             ),
@@ -265,6 +272,7 @@ class Repayment(InstitutionOwned):
         BANK = "bank", _("Banco")
         API = "api", _("Sistema autorizado")
         IMPORT = "import", _("Migración")
+        INTERNAL = "internal", _("Refinanciación")  # no money moved: a new loan pays this one
 
     class Status(models.TextChoices):
         POSTED = "posted", _("Registrado")
@@ -296,7 +304,9 @@ class Repayment(InstitutionOwned):
                 condition=~models.Q(external_ref=""),
                 name="repayment_external_ref_once",
             ),
-            models.CheckConstraint(condition=models.Q(amount__gt=0), name="repayment_amount_positive"),
+            models.CheckConstraint(  # a payoff may need no new money: what was paid in advance covers it
+                condition=models.Q(amount__gt=0) | models.Q(amount=0, kind="payoff"), name="repayment_amount_positive"
+            ),
         ]
         indexes: ClassVar = [models.Index(fields=["institution", "loan", "on"], name="repayment_history")]
 
@@ -321,19 +331,26 @@ class Allocation(InstitutionOwned):
 
 
 class Restructure(InstitutionOwned):
-    """The plan changed: by agreement, by refinancing, by the choice after a prepayment, by a new rate, by a charge."""
+    """The plan or what is owed changed otherwise than by a payment: one person proposes, another approves."""
 
     class Kind(models.TextChoices):
         RESCHEDULE = "reschedule", _("Reprogramación")
         REFINANCE = "refinance", _("Refinanciación")
         RATE_CHANGE = "rate_change", _("Cambio de tasa")
         CHARGE = "charge", _("Cargo")
+        WAIVER = "waiver", _("Condonación")
         CHARGE_OFF = "charge_off", _("Castigo")
         UNDO_CHARGE_OFF = "undo_charge_off", _("Reversión de castigo")
+
+    class Status(models.TextChoices):
+        REQUESTED = "requested", _("Por autorizar")
+        APPLIED = "applied", _("Aplicado")
+        REJECTED = "rejected", _("No autorizado")
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     loan = InstitutionForeignKey(Loan, models.PROTECT, related_name="restructures")
     kind = models.CharField(max_length=16, choices=Kind)
+    status = models.CharField(max_length=10, choices=Status, default=Status.REQUESTED)
     on = models.DateField()
     event = models.JSONField(default=dict)  # as `simulate_schedule` reads events
     before = models.JSONField(default=list)  # the lines it replaced
@@ -341,9 +358,15 @@ class Restructure(InstitutionOwned):
     requested_by = models.ForeignKey(User, models.PROTECT, null=True, blank=True, related_name="+")
     approved_by = models.ForeignKey(User, models.PROTECT, null=True, blank=True, related_name="+")
     created_at = models.DateTimeField(db_default=Now())
-    is_void = models.BooleanField(default=False)
+    decided_at = models.DateTimeField(null=True, blank=True)
 
     class Meta(InstitutionOwned.Meta):
+        constraints: ClassVar = [
+            models.CheckConstraint(
+                condition=~models.Q(status="applied") | ~models.Q(requested_by=models.F("approved_by")),
+                name="restructure_four_eyes",
+            ),
+        ]
         indexes: ClassVar = [models.Index(fields=["institution", "loan", "on"], name="restructure_history")]
 
     def __str__(self) -> str:

@@ -17,7 +17,10 @@ class Notification(InstitutionOwned):
         EMAIL = "email", _("Correo")
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
-    application = InstitutionForeignKey(Application, models.PROTECT, related_name="notifications")
+    application = InstitutionForeignKey(
+        Application, models.PROTECT, null=True, blank=True, related_name="notifications"
+    )  # empty for a loan that came from another system
+    loan = InstitutionForeignKey("lending.Loan", models.PROTECT, null=True, blank=True, related_name="notifications")
     event_id = models.UUIDField()  # the outbox event it answers
     channel = models.CharField(max_length=5, choices=Channel)
     recipient = EncryptedTextField()

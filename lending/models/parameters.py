@@ -15,7 +15,14 @@ class Parameter(models.Model):
         MORATORY_CAP_TEA = "moratory_cap_tea", _("Tasa moratoria máxima")
         ITF_RATE = "itf_rate", _("ITF")
         REVIEW_WORKING_DAYS = "review_working_days", _("Días hábiles para responder un pedido de revisión")
-
+        ITF_STEP = "itf_step", _("Redondeo del ITF")
+        PREPAYMENT_INSTALLMENTS = "prepayment_installments", _("Cuotas hasta las que un pago es adelanto")
+        PREPAYMENT_CHOICE_DAYS = "prepayment_choice_days", _("Días para elegir qué hace un pago anticipado")
+        MICRO_DEBT_MAX = "micro_debt_max", _("Deuda máxima de microempresa")
+        SMALL_SALES_MAX = "small_sales_max", _("Ventas anuales máximas de pequeña empresa")
+        MEDIUM_SALES_MAX = "medium_sales_max", _("Ventas anuales máximas de mediana empresa")
+        LARGE_SALES_MAX = "large_sales_max", _("Ventas anuales máximas de gran empresa")
+        CHARGE_OFF_DAYS = "charge_off_days", _("Días de atraso desde los que se castiga")
         # working days, unless the name says otherwise
         DATA_INFORMATION_DAYS = "data_information_days", _("Días hábiles para informar del uso de datos")
         DATA_ACCESS_DAYS = "data_access_days", _("Días hábiles para dar acceso a los datos")
@@ -29,7 +36,7 @@ class Parameter(models.Model):
 
     code = models.CharField(_("valor legal"), max_length=40, choices=Code)
     currency = models.CharField(_("moneda"), max_length=3, default="PEN")
-    value = models.DecimalField(_("valor"), max_digits=12, decimal_places=8)  # rates are fractions: 1.1413 is 114.13 %
+    value = models.DecimalField(_("valor"), max_digits=20, decimal_places=8)  # rates are fractions: 1.1413 is 114.13 %
     norm = models.CharField(_("norma"), max_length=200)
     valid_from = models.DateField(_("desde el día"))
     valid_to = models.DateField(_("hasta el día"), null=True, blank=True)
