@@ -4,6 +4,7 @@ Written apart from lending.schedules, from the formulas alone. The tests hold th
 `benchmarks/schedules.py` measures how much the product gains on it.
 """
 
+from calendar import monthrange
 from collections.abc import Sequence
 from datetime import date
 from decimal import ROUND_HALF_UP, Context, Decimal, localcontext
@@ -20,6 +21,16 @@ def rate_of_days(tea: Decimal, days: int) -> Decimal:
     """(1 + tea)^(days/360) - 1, at ten decimals."""
     with localcontext(Context(prec=50)):
         return ((1 + tea) ** (Decimal(days) / 360) - 1).quantize(TEN_DECIMALS, rounding=ROUND_HALF_UP)
+
+
+def monthly_dates(disbursed_on: date, installments: int) -> list[date]:
+    """Due dates each month, back to the day of disbursement after short months."""
+    dates = []
+    for number in range(1, installments + 1):
+        years, month = divmod(disbursed_on.month - 1 + number, 12)
+        year = disbursed_on.year + years
+        dates.append(date(year, month + 1, min(disbursed_on.day, monthrange(year, month + 1)[1])))
+    return dates
 
 
 def level_schedule(

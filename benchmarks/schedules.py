@@ -1,8 +1,11 @@
 """Schedules and yearly costs: the product against a plain Decimal loop and a pyxirr loop, in one run.
 
 `manage.py benchmark schedules` calls `run`; alone: `python -m benchmarks.schedules [loans]`. Medians of
-interleaved rounds, in processor seconds of one thread; ratios matter, absolute figures give a feel. Every side
-is given due dates and gives all rows; `arrays` takes loans of any day, `arrays_same_day` a batch paid out on one.
+interleaved rounds, in processor seconds of one thread unless a name says otherwise; ratios matter, absolute
+figures give a feel. `decimal_from_terms` and `arrays_from_terms` begin with principal, rate and day and work out
+due dates and rows; the others are given due dates. `arrays` takes loans of any day into memory that is used again,
+as work in batches does; `arrays_fresh` asks the system for new memory each time, `arrays_same_day` takes a batch
+paid out on one day, and `arrays_two_cores` shares the work and is timed by the clock.
 """
 
 import gc
@@ -19,7 +22,7 @@ from typing import Any
 import numpy as np
 from pyxirr import xirr
 
-from benchmarks.decimal_schedule import level_schedule
+from benchmarks.decimal_schedule import level_schedule, monthly_dates
 from lending.interest import RATE_SCALE
 from lending.schedules import Insurance, LoanTerms, build_schedule
 from lending.schedules.arrays import TEA_SCALE, LevelSchedules, due_days, level_schedules, yearly_costs
@@ -42,18 +45,33 @@ def run(loans: int = 100_000, rounds: int = 5, seed: int = 20261121) -> dict[str
     flows = [_flows(schedule) for schedule in whole]
     rates = [_rates(each) for each in terms]
     exact = level_book(book)
+    memory = np.zeros((4, INSTALLMENTS, loans), np.int64)
+    days_memory = np.zeros((INSTALLMENTS, loans), "datetime64[D]")
+
+    def from_terms() -> LevelSchedules:
+        due = due_days(book["disbursed"], INSTALLMENTS, into=days_memory)
+        return level_book({**book, "due": due}, into=memory)
+
     sides: dict[str, tuple[int, Callable[[], Any]]] = {
         "decimal_loop": (len(terms), lambda: [
             level_schedule(each.principal, each.annual_rate, each.disbursed_on, dues, INSURANCE)
             for each, dues in zip(terms, dates, strict=True)
+        ]),
+        "decimal_from_terms": (len(terms), lambda: [
+            level_schedule(each.principal, each.annual_rate, each.disbursed_on,
+                           monthly_dates(each.disbursed_on, INSTALLMENTS), INSURANCE)
+            for each in terms
         ]),
         "integer_rows": (len(terms), lambda: [
             level_rows(balance, interest, insurance, level_installment(balance, interest, insurance))
             for balance, interest, insurance in rates
         ]),
         "build_schedule": (len(terms), lambda: [build_schedule(each) for each in terms]),
-        "arrays": (loans, lambda: level_book(book)),
-        "arrays_same_day": (loans, lambda: level_book(same_day)),
+        "arrays": (loans, lambda: level_book(book, into=memory)),
+        "arrays_fresh": (loans, lambda: level_book(book)),
+        "arrays_same_day": (loans, lambda: level_book(same_day, into=memory)),
+        "arrays_from_terms": (loans, from_terms),
+        "arrays_two_cores": (loans, lambda: level_book(book, into=memory, threads=2)),
         "pyxirr_loop": (len(terms), lambda: [xirr(days, amounts) for days, amounts in flows]),
         "newton": (loans, lambda: cost_book(book, exact)),
     }  # fmt: skip
@@ -69,7 +87,10 @@ def run(loans: int = 100_000, rounds: int = 5, seed: int = 20261121) -> dict[str
         "microseconds_per_loan": {name: round(value, 3) for name, value in medians.items()},
         "ratios": {
             "arrays_over_decimal_loop": round(medians["decimal_loop"] / medians["arrays"], 1),
+            "arrays_fresh_over_decimal_loop": round(medians["decimal_loop"] / medians["arrays_fresh"], 1),
             "arrays_same_day_over_decimal_loop": round(medians["decimal_loop"] / medians["arrays_same_day"], 1),
+            "arrays_two_cores_over_decimal_loop": round(medians["decimal_loop"] / medians["arrays_two_cores"], 1),
+            "arrays_over_decimal_from_terms": round(medians["decimal_from_terms"] / medians["arrays_from_terms"], 1),
             "integer_rows_over_decimal_loop": round(medians["decimal_loop"] / medians["integer_rows"], 1),
             "newton_over_pyxirr": round(medians["pyxirr_loop"] / medians["newton"], 1),
         },
@@ -87,9 +108,10 @@ def _rate_of(flow: Any) -> float:
     return rate
 
 
-def level_book(book: dict[str, Any]) -> LevelSchedules:
+def level_book(book: dict[str, Any], **ways: Any) -> LevelSchedules:
     """The schedules of a whole book."""
-    return level_schedules(book["principal"], book["tea"], book["disbursed"], book["due"], book["insurance"])
+    columns = (book[name] for name in ("principal", "tea", "disbursed", "due", "insurance"))
+    return level_schedules(*columns, **ways)
 
 
 def cost_book(book: dict[str, Any], schedules: LevelSchedules) -> Any:
@@ -103,9 +125,10 @@ def _measure(sides: dict[str, tuple[int, Callable[[], Any]]], rounds: int) -> di
     for _round in range(rounds):
         for name, (count, work) in sides.items():
             gc.collect()
-            start = time.process_time()
+            clock = time.perf_counter if name.endswith("two_cores") else time.process_time
+            start = clock()
             work()
-            times[name].append((time.process_time() - start) / count * 1e6)
+            times[name].append((clock() - start) / count * 1e6)
     return {name: statistics.median(values) for name, values in times.items()}
 
 

@@ -5,7 +5,8 @@ opening balance: daily interest, actual days. Where a float comes too near a rou
 decides, so that not one cent differs. Arrays run period by period, `[m, n]` for m installments of n loans.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Final
@@ -15,13 +16,12 @@ from numpy.typing import NDArray
 
 from lending.interest import DAYS_IN_YEAR, RATE_SCALE, period_rate, scaled
 from lending.schedules.level import exact_level
+from lending.schedules.walk import TEA_SCALE, Float64, Int64, Walk
 
-Int64 = NDArray[np.int64]
-Float64 = NDArray[np.float64]
 Days = NDArray[Any]  # datetime64[D]
 
-TEA_SCALE: Final = 10**8  # rates go in as whole hundred-millionths, as the database keeps them
-CHUNK: Final = 8192  # loans worked at a time: their columns stay in the processor's cache
+CHUNK: Final = 12_288  # loans worked at a time: their columns stay in the processor's cache
+_LONGEST_MONTH: Final = 31
 _HALF: Final = RATE_SCALE // 2
 _LARGEST_PRODUCT: Final = 2**62
 _EXACT_IN_FLOATS: Final = 6e15  # under 2^53, and interest under 600,000 céntimos
@@ -37,45 +37,100 @@ class LevelSchedules:
     interest: Int64
     insurance: Int64
     outstanding: Int64
-    days: NDArray[np.int16]  # [m, n], or [m, 1] where all share their dates
+    disbursed_on: Days  # [n], or [1] where all share their dates
+    due: Days  # [m, n] or [m, 1]
 
     @property
     def total(self) -> Int64:
         """What each installment asks for, int64[m, n]."""
         return self.principal + self.interest + self.insurance
 
+    @property
+    def days(self) -> NDArray[np.int16]:
+        """Length of each period, [m, n] or [m, 1]."""
+        return _days(self.disbursed_on, self.due)
 
-def due_days(disbursed_on: Days, installments: int) -> Days:
-    """Monthly due dates, datetime64[D] of shape [m, n], back to the seed day after short months."""
+
+def due_days(disbursed_on: Days, installments: int, into: Days | None = None) -> Days:
+    """Monthly due dates, datetime64[D] of shape [m, n], back to the seed day after short months.
+
+    `into`: memory for them, as in `level_schedules`.
+    """
     disbursed = disbursed_on.astype("datetime64[D]")
-    month = disbursed.astype("datetime64[M]")
-    seed = (disbursed - month.astype("datetime64[D]")).astype(np.int64)
-    months = month + np.arange(1, installments + 1).astype("timedelta64[M]")[:, None]
-    starts = months.astype("datetime64[D]")
-    longest = ((months + np.timedelta64(1, "M")).astype("datetime64[D]") - starts).astype(np.int64) - 1
-    return starts + np.minimum(seed, longest).astype("timedelta64[D]")
+    months = disbursed.astype("datetime64[M]")
+    seeds = (disbursed - months.astype("datetime64[D]")).astype(np.int64)
+    due = np.empty((installments, len(disbursed)), "datetime64[D]") if into is None else into
+    if not due.size:
+        return due
+    dates = due.view(np.int64)
+    first = months.min()
+    calendar = np.arange(first, months.max() + installments + 1)
+    starts = calendar.astype("datetime64[D]").astype(np.int64)
+    last = (calendar + 1).astype("datetime64[D]").astype(np.int64) - 1
+    days = np.minimum(starts[:, None] + np.arange(_LONGEST_MONTH), last[:, None]).ravel()
+    places = (months - first).astype(np.int64) * _LONGEST_MONTH + seeds
+    for row in range(installments):
+        places += _LONGEST_MONTH
+        np.take(days, places, out=dates[row], mode="clip")
+    return due
 
 
 def level_schedules(
-    principal: Int64, tea: Int64, disbursed_on: Days, due: Days, insurance: Int64 | None = None
-) -> LevelSchedules:
+    principal: Int64, tea: Int64, disbursed_on: Days, due: Days, insurance: Int64 | None = None,
+    into: Int64 | None = None, threads: int = 1,
+) -> LevelSchedules:  # fmt: skip
     """Schedules of n loans with m installments each, equal to `build_schedule` to the cent.
 
     `principal`: céntimos [n]. `tea`: hundred-millionths [n]. `disbursed_on`: datetime64[D] [n], and `due` [m, n]
     rising; or one day [1] and `due` [m, 1] where all loans share their dates. `insurance`: rate of a whole month
-    on the opening balance, in units of 1e-10 [n]. Raises ValueError for values that would not fit 64 bits.
+    on the opening balance, in units of 1e-10 [n]. `into`: memory for the parts, int64[4, m, n]; whoever works
+    batch after batch saves a quarter of the time by giving the same again. `threads`: cores to work on. Raises
+    ValueError for values that would not fit 64 bits.
     """
     count, installments = principal.shape[0], due.shape[0]
     charge = np.zeros(count, np.int64) if insurance is None else insurance
     _check(principal, tea, charge)
-    days = np.diff(np.vstack([disbursed_on, due]), axis=0).astype(np.int16)
-    parts = [np.empty((installments, count), np.int64) for _part in range(4)]
+    disbursed_on, due = disbursed_on.astype("datetime64[D]"), due.astype("datetime64[D]", copy=False)
+    starts, ends = disbursed_on.view(np.int64), due.view(np.int64)
+    shared = due.shape[1] == 1
+    parts = np.empty((4, installments, count), np.int64) if into is None else into
     installment = np.empty(count, np.int64)
-    for chunk in _chunks(count):
-        rates = period_rates(tea[chunk], days if days.shape[1] == 1 else days[:, chunk])
-        installment[chunk] = level = _levels(principal[chunk], rates, charge[chunk])
-        _amortize(principal[chunk], rates, charge[chunk], level, [part[:, chunk] for part in parts])
-    return LevelSchedules(installment, parts[0], parts[1], parts[2], parts[3], days)
+    certain = np.empty(count, np.bool_)
+
+    def walked(chunks: Sequence[slice]) -> None:
+        walk = Walk(installments, min(CHUNK, count))
+        for chunk in chunks:
+            dates = (starts, ends) if shared else (starts[chunk], ends[:, chunk])
+            certain[chunk] = walk.schedules(
+                principal[chunk], tea[chunk], charge[chunk], *dates, installment[chunk], parts[:, :, chunk]
+            )
+
+    chunks = list(_chunks(count))
+    if threads == 1:
+        walked(chunks)
+    else:
+        with ThreadPoolExecutor(threads) as pool:
+            list(pool.map(walked, [chunks[first::threads] for first in range(threads)]))
+    rest = np.flatnonzero(~certain)
+    for chunk in _chunks(rest.size):
+        places = rest[chunk]
+        days = _days(disbursed_on, due) if shared else _days(disbursed_on[places], due[:, places])
+        carefully = _carefully(principal[places], tea[places], charge[places], days)
+        installment[places], parts[:, :, places] = carefully
+    return LevelSchedules(installment, *parts, disbursed_on, due)
+
+
+def _carefully(principal: Int64, tea: Int64, insurance: Int64, days: NDArray[np.int16]) -> tuple[Int64, Int64]:
+    """Installments [n] and parts [4, m, n] of loans the quick walk is not certain of."""
+    rates = period_rates(tea, days)
+    parts = np.empty((4, len(days), len(principal)), np.int64)
+    level = _levels(principal, rates, insurance)
+    _amortize(principal, rates, insurance, level, list(parts))
+    return level, parts
+
+
+def _days(disbursed_on: Days, due: Days) -> NDArray[np.int16]:
+    return np.diff(np.vstack([disbursed_on, due]), axis=0).astype(np.int16)
 
 
 def yearly_costs(received: Int64, payments: Int64, days: NDArray[np.int16], guess: Float64) -> Float64:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from benchmarks import schedules as benchmark
 from lending.interest import RATE_SCALE, period_rate, scaled
 from lending.schedules import Insurance, LoanTerms, build_schedule, due_dates
-from lending.schedules.arrays import TEA_SCALE, due_days, level_schedules, yearly_costs
+from lending.schedules.arrays import CHUNK, TEA_SCALE, _carefully, due_days, level_schedules, yearly_costs
 from lending.schedules.level import exact_level, level_installment
 
 loan = st.tuples(
@@ -52,6 +52,48 @@ def test_arrays_agree_with_single_schedules_to_the_cent(book, installments):
 def test_large_loans_take_the_road_of_whole_numbers():
     """Ten million soles at 100 %: products beyond what a float holds exactly."""
     same([(10**9, TEA_SCALE, date(2026, 1, 31), 7_500_000), (1, 0, date(2026, 1, 31), 0)], 24)
+
+
+def test_the_quick_walk_rounds_every_half_up():
+    """Charges that end on half a céntimo, up to the largest the quick walk takes, against whole numbers."""
+    random = np.random.default_rng(11)
+    principal = random.integers(1, 30_000, 40_000) * 1000  # x 0.0005 x odd numbers: halves everywhere
+    insurance = random.integers(1, 30, 40_000) * 5_000_000
+    disbursed = np.datetime64("2025-01-01") + random.integers(0, 700, 40_000).astype("timedelta64[D]")
+    tea = random.integers(0, 9_000, 40_000) * (TEA_SCALE // 10_000)
+    due = due_days(disbursed, 4)
+    quick = level_schedules(principal, tea, disbursed, due, insurance)
+    level, careful = _carefully(principal, tea, insurance, quick.days)
+    assert (quick.insurance[0] == (principal * insurance + RATE_SCALE // 2) // RATE_SCALE).all()
+    assert (quick.installment == level).all()
+    for part, expected in zip(
+        (quick.principal, quick.interest, quick.insurance, quick.outstanding), careful, strict=True
+    ):
+        assert (part == expected).all()
+
+
+def test_memory_and_cores_change_no_cent():
+    random = np.random.default_rng(5)
+    count = 2 * CHUNK + 7
+    disbursed = np.datetime64("2025-01-01") + random.integers(0, 700, count).astype("timedelta64[D]")
+    book = (random.integers(1, 10**9, count), random.integers(0, TEA_SCALE, count), disbursed, due_days(disbursed, 3))
+    plain = level_schedules(*book)
+    shared = level_schedules(*book, into=np.ones((4, 3, count), np.int64), threads=2)
+    for name in ("installment", "principal", "interest", "insurance", "outstanding"):
+        assert (getattr(plain, name) == getattr(shared, name)).all()
+
+
+def test_other_calendars_than_monthly_ones():
+    """Due dates weeks or a year apart: many lengths of period in one table."""
+    random = np.random.default_rng(6)
+    disbursed = np.datetime64("2025-01-01") + random.integers(0, 700, 300).astype("timedelta64[D]")
+    due = disbursed + np.cumsum(random.integers(1, 400, (5, 300)), axis=0).astype("timedelta64[D]")
+    principal, tea = random.integers(1_000, 10**7, 300), random.integers(0, TEA_SCALE, 300)
+    quick = level_schedules(principal, tea, disbursed, due)
+    level, careful = _carefully(principal, tea, np.zeros(300, np.int64), quick.days)
+    assert (quick.installment == level).all()
+    assert (quick.interest == careful[1]).all()
+    assert (quick.outstanding == careful[3]).all()
 
 
 def test_loans_that_share_their_dates_may_give_them_once():

@@ -1,0 +1,140 @@
+"""The quick walk through very many level schedules: float additions over columns that stay in cache.
+
+A float at or above 2^52 holds whole numbers only: adding 2^52 rounds, and the bits then count like an integer.
+So one addition and one subtraction take the place of rounding, flooring and converting. Products are raised by
+more than a float's error and by less than what separates two products of céntimos and ten-decimal rates:
+halves go up, and nothing else moves. Where that is not certain, the careful way of
+`lending.schedules.arrays` decides.
+"""
+
+from decimal import Decimal
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lending.interest import DAYS_IN_YEAR, RATE_SCALE, period_rate, scaled
+
+Int64 = NDArray[np.int64]
+Float64 = NDArray[np.float64]
+
+TEA_SCALE: Final = 10**8  # rates go in as whole hundred-millionths, as the database keeps them
+_WHOLE: Final = 2.0**52
+_WHOLE_BITS: Final = int(np.float64(_WHOLE).view(np.int64))
+# 1e-10 and one step of a float: 1.66e-16 above. céntimos x rate is a whole number that a float holds exactly; scaled
+# by this it lies above the exact quotient, even after rounding (1.11e-16): never on a half. And it stays below the
+# next possible quotient, 1e-10 further, up to 360,000 céntimos.
+_RAISED: Final = float(np.nextafter(1e-10, 1))
+_LARGEST_CHARGE: Final = 3.6e5 * RATE_SCALE  # interest, or insurance, of one period
+_LARGEST_PRINCIPAL: Final = 2**45
+_WIDEST: Final = 16  # lengths of period from the shortest to the longest; wider calendars are compressed
+
+
+class Walk:
+    """Walks of `installments` periods over up to `width` loans at a time, in one set of buffers."""
+
+    def __init__(self, installments: int, width: int) -> None:
+        self.days = np.empty((installments, width), np.int64)
+        self.rates = np.empty((installments, width))
+        self.floats = np.empty((3, width))
+
+    def schedules(
+        self, principal: Int64, tea: Int64, insurance: Int64, starts: Int64, due: Int64, level: Int64, parts: Int64
+    ) -> NDArray[np.bool_]:
+        """Fills `level` [n] and `parts` [4, m, n] and tells for which loans [n] they are certain.
+
+        `starts` [n] and `due` [m, n] are days since 1970, or [1] and [m, 1]; the rest as in `level_schedules`.
+        """
+        rates, highest = self._rates(tea, starts, due)
+        charge = insurance.astype(np.float64)
+        certain = self._levels(principal, rates, charge, level)
+        certain &= (principal * np.maximum(highest, charge) < _LARGEST_CHARGE) & (principal < _LARGEST_PRINCIPAL)
+        certain &= level > principal * ((highest + charge) / RATE_SCALE) + 2  # every installment pays principal
+        self._amortize(principal, rates, charge, level, parts)
+        if len(due) > 1:
+            certain &= parts[3, -2] >= 0
+        return certain
+
+    def _rates(self, tea: Int64, starts: Int64, due: Int64) -> tuple[list[Float64], Float64]:
+        """Rates of each period in units of 1e-10, m times [n], and the rate of the longest one [n]."""
+        count = len(tea)
+        shared = due.shape[1] == 1
+        days = np.empty_like(due) if shared else self.days[:, :count]
+        np.subtract(due[0], starts, out=days[0])
+        np.subtract(due[1:], due[:-1], out=days[1:])
+        shortest, longest = int(days.min()), int(days.max())
+        lengths = np.arange(shortest, longest + 1)
+        if longest - shortest >= _WIDEST:
+            lengths, places = np.unique(days, return_inverse=True)
+            days[...] = places.reshape(days.shape)
+            shortest = 0
+        table = _rate_table(tea, lengths)
+        highest = table[:, -1]
+        if shared:
+            return [np.ascontiguousarray(table[:, place]) for place in days[:, 0] - shortest], highest
+        days += np.arange(0, count * len(lengths), len(lengths)) - shortest
+        rates = self.rates[:, :count]
+        for row, index in enumerate(days):
+            np.take(table.ravel(), index, out=rates[row], mode="clip")
+        return list(rates), highest
+
+    def _levels(self, principal: Int64, rates: list[Float64], charge: Float64, level: Int64) -> NDArray[np.bool_]:
+        """Level installments: principal over the sum of 1 / growth, summed from the last one back."""
+        worth, step = self.floats[:2, : len(principal)]
+        worth[...] = 0
+        charged = charge + RATE_SCALE
+        for rate in reversed(rates):
+            np.add(rate, charged, out=step)
+            step *= 1 / RATE_SCALE
+            worth += 1
+            worth /= step
+        exact = principal / worth
+        whole = np.floor(exact)
+        level[...] = np.floor(exact + 0.5)
+        return np.abs(exact - whole - 0.5) >= 1e-8 + exact * 1e-12
+
+    def _amortize(self, principal: Int64, rates: list[Float64], charge: Float64, level: Int64, parts: Int64) -> None:
+        """Fills principal, interest, insurance and outstanding from a level installment, the last one in full."""
+        above, balance, product = self.floats[:, : len(principal)]
+        np.add(principal, _WHOLE, out=above)
+        left, bits = above.view(np.int64), product.view(np.int64)
+        insured = bool(charge.any())
+        last = len(rates) - 1
+        paid, interest, insurance, outstanding = parts
+        if not insured:
+            insurance[...] = 0
+        for row, rate in enumerate(rates):
+            np.subtract(above, _WHOLE, out=balance)
+            np.multiply(balance, rate, out=product)
+            product *= _RAISED
+            product += _WHOLE
+            np.subtract(bits, _WHOLE_BITS, out=interest[row])
+            if insured:
+                np.multiply(balance, charge, out=product)
+                product *= _RAISED
+                product += _WHOLE
+                np.subtract(bits, _WHOLE_BITS, out=insurance[row])
+            if row == last:
+                np.subtract(left, _WHOLE_BITS, out=paid[row])
+                outstanding[row] = 0
+                return
+            np.subtract(level, interest[row], out=paid[row])
+            if insured:
+                paid[row] -= insurance[row]
+            left -= paid[row]
+            np.subtract(left, _WHOLE_BITS, out=outstanding[row])
+
+
+def _rate_table(tea: Int64, lengths: Int64) -> Float64:
+    """Rates for each loan and length of period [n, lengths], 1e-10; near an edge the exact Decimal decides."""
+    table = np.multiply.outer(np.log1p(tea / TEA_SCALE), lengths / DAYS_IN_YEAR)
+    np.expm1(table, out=table)
+    table *= RATE_SCALE
+    whole = np.rint(table)
+    table -= whole
+    np.abs(table, out=table)
+    for place in np.flatnonzero(table.ravel() > 0.499):
+        loan, length = divmod(int(place), len(lengths))
+        if table[loan, length] > 0.5 - max(1e-5, whole[loan, length] * 1e-13):
+            whole[loan, length] = scaled(period_rate(Decimal(int(tea[loan])) / TEA_SCALE, int(lengths[length])))
+    return whole
