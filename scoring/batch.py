@@ -76,7 +76,7 @@ def _batches(model: LiveModel, source: Path, key: str | None, rows_at_once: int)
         raise FileRefused(_("No se pudo leer %(file)s: %(why)s") % {"file": source.name, "why": error}) from error
     if prohibited := PROHIBITED_FACTS & {name.lower() for name in header}:
         raise ProhibitedFact(prohibited)
-    facts = {*model.reader.numeric_facts, *(part.name for part in model.reader.coded_facts)}
+    facts = model.reader.columns
     known = [name for name in header if name in facts]
     if not known:
         raise FileRefused(
@@ -95,10 +95,11 @@ def _batches(model: LiveModel, source: Path, key: str | None, rows_at_once: int)
 
 def _score_batch(model: LiveModel, batch: pd.DataFrame, key: str | None, lines: Any, totals: Totals) -> None:
     errors: dict[int, str] = {}
+    words = {part.name for part in model.reader.coded_facts}
     columns = {
-        name: _numbers(batch[name], name, errors) if name in model.reader.numeric_facts else _words(batch[name])
+        name: _words(batch[name]) if name in words else _numbers(batch[name], name, errors)
         for name in batch.columns
-        if name != key or name in model.reader.numeric_facts
+        if name in model.reader.columns
     }
     scored = model.score_matrix(model.reader.matrix(columns, len(batch)))
     order = np.argsort(scored.points, axis=0, kind="stable")

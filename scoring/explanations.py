@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from django.utils.translation import gettext, ngettext
 
-from scoring.features import Feature, Lever, features_of
+from scoring.features import Feature, KnownSignal, Lever, features_of
 from scoring.points import HIGHEST, LOWEST
 from scoring.serving import LIMIT, LiveModel, Scored
 
@@ -76,13 +76,19 @@ class Told:
         return self.points > 0
 
 
-def explain(model: LiveModel, facts: Mapping[str, Any], *, actions: bool = True) -> tuple[Scored, list[Reason]]:
+def explain(
+    model: LiveModel,
+    facts: Mapping[str, Any],
+    signals: Mapping[str, KnownSignal] | None = None,
+    *,
+    actions: bool = True,
+) -> tuple[Scored, list[Reason]]:
     """One applicant's score and every reason that moved it, those in favour first, each kind by weight.
 
     The base and the reasons' points add up to the score. With `actions`, the heaviest reasons against carry what
     the applicant could change.
     """
-    numbers = model.reader.numbers(facts)
+    numbers = model.reader.numbers(facts, signals)
     scored = model.score_values(model.reader.values(numbers))
     reasons = reasons_of(model, scored)
     if not actions:

@@ -10,6 +10,8 @@ and serves three readers: `str(burden)` for the dictionary page, `burden.scalar(
 A missing fact is NaN and makes every formula that needs it NaN. `total` alone adds up what was declared: it is
 missing only when its first part is. A positive amount over nothing (or over less than nothing) is plus infinity,
 which winsorising turns into the end of the allowed range; zero over nothing says nothing and is missing.
+Other forms are declared as openly: `log`, `apart` (distance from a norm), `known` (the better source first),
+`defined_ratio` (missing where the divisor is not above zero), `in_soles` (an amount in dollars at a dated rate).
 """
 
 from __future__ import annotations
@@ -106,6 +108,10 @@ class Coded(Expression):
         return columns[self.slot]
 
 
+class Signal(Fact):
+    """A figure about the world outside (a price, the weather), not about the applicant; see `features.sources`."""
+
+
 @dataclass(frozen=True, eq=False)
 class _Constant(Expression):
     value: float
@@ -166,6 +172,35 @@ class _Binary(Expression):
 
 
 @dataclass(frozen=True, eq=False)
+class _Call(Expression):
+    """A named form of one or two parts: one function of numbers, and the same of arrays."""
+
+    name: str
+    parts: tuple[Expression, ...]
+    one: Callable[..., float]
+    many: Callable[..., np.ndarray]
+
+    def __str__(self) -> str:
+        return f"{self.name}({', '.join(map(str, self.parts))})"
+
+    @property
+    def facts(self) -> frozenset[str]:
+        return frozenset().union(*(part.facts for part in self.parts))
+
+    def scalar(self, position: Mapping[str, int]) -> Scalar:
+        call = self.one
+        first, *rest = [part.scalar(position) for part in self.parts]
+        if not rest:
+            return lambda row: call(first(row))
+        (second,) = rest
+        return lambda row: call(first(row), second(row))
+
+    def columns(self, columns: Columns) -> np.ndarray:
+        with np.errstate(all="ignore"):
+            return self.many(*(part.columns(columns) for part in self.parts))
+
+
+@dataclass(frozen=True, eq=False)
 class _Total(Expression):
     first: Expression
     others: tuple[Expression, ...]
@@ -213,6 +248,52 @@ def total(first: Expression, *others: Expression) -> Expression:
     return _Total(first, others)
 
 
+def log(part: Expression) -> Expression:
+    """Natural logarithm of one more than an amount; missing below zero."""
+    # numpy's own logarithm for one number too: the C library's may differ in the last bit.
+    return _Call(
+        "log",
+        (part,),
+        lambda value: float(np.log1p(value)) if value >= 0 else NAN,
+        lambda values: np.log1p(np.where(values >= 0, values, NAN)),
+    )
+
+
+def apart(part: Expression, norm: Expression | float) -> Expression:
+    """How far a value is from its norm, to either side."""
+    return _Call("apart", (part, lift(norm)), lambda a, b: abs(a - b), lambda a, b: np.abs(a - b))
+
+
+def known(first: Expression, otherwise: Expression) -> Expression:
+    """The first value where it is known, the other where it is not."""
+    return _Call(
+        "known",
+        (first, otherwise),
+        lambda a, b: a if a == a else b,
+        lambda a, b: np.where(np.isnan(a), b, a),
+    )
+
+
+def defined_ratio(left: Expression, right: Expression) -> Expression:
+    """`left / right`, missing where the divisor is not above zero: a return on nothing is no return."""
+    return _Call(
+        "defined_ratio",
+        (left, right),
+        lambda a, b: a / b if b > 0 else NAN,
+        lambda a, b: np.where(b > 0, a / np.where(b > 0, b, 1.0), NAN),
+    )
+
+
+def in_soles(dollars: Expression, rate: Expression) -> Expression:
+    """An amount in dollars at the day's rate; nothing where none was declared, missing where the rate is."""
+    return _Call(
+        "in_soles",
+        (dollars, rate),
+        lambda a, b: a * b if a == a else 0.0,
+        lambda a, b: np.where(np.isnan(a), 0.0, a * b),
+    )
+
+
 def lift(value: Expression | float) -> Expression:
     return value if isinstance(value, Expression) else _Constant(float(value))
 
@@ -226,4 +307,7 @@ def walk(expression: Expression) -> list[Any]:
         parts += walk(expression.first)
         for other in expression.others:
             parts += walk(other)
+    elif isinstance(expression, _Call):
+        for part in expression.parts:
+            parts += walk(part)
     return parts

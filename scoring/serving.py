@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from scoring.calibration import BetaCalibration
-from scoring.features import FactReader, reader
+from scoring.features import FactReader, KnownSignal, reader
 from scoring.points import HIGHEST, LOWEST, Scale, half_up, whole_points, whole_points_columns
 from scoring.tables import Tables
 
@@ -85,9 +85,9 @@ class LiveModel:
         """Where every applicant starts, before anything about them is known."""
         return half_up(self.scale.exact(self.base_log_odds))
 
-    def score(self, facts: Mapping[str, Any]) -> Scored:
-        """One applicant, from declared facts. Raises ProhibitedFact or UnreadableFact."""
-        return self.score_values(self.reader.read(facts))
+    def score(self, facts: Mapping[str, Any], signals: Mapping[str, KnownSignal] | None = None) -> Scored:
+        """One applicant, from facts and what is known of the world. Raises ProhibitedFact or UnreadableFact."""
+        return self.score_values(self.reader.read(facts, signals))
 
     def score_values(self, values: Sequence[float]) -> Scored:
         """One applicant, from feature values."""

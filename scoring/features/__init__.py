@@ -13,15 +13,22 @@ from .rows import (
     features_of,
     reader,
 )
+from .sources import HISTORY_FACTS, SIGNALS, STATEMENT_FACTS, KnownSignal, SignalFromTheFuture, check_known
 
 __all__ = [
     "FEATURES",
+    "HISTORY_FACTS",
     "PROHIBITED_FACTS",
+    "SIGNALS",
+    "STATEMENT_FACTS",
     "FactReader",
     "Feature",
+    "KnownSignal",
     "Lever",
     "ProhibitedFact",
+    "SignalFromTheFuture",
     "UnreadableFact",
+    "check_known",
     "describe",
     "dictionary",
     "feature_columns",

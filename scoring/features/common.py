@@ -7,14 +7,14 @@ from collections.abc import Callable, Mapping
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
-from scoring.expressions import Fact, total
+from scoring.expressions import Expression, Fact, Signal, defined_ratio, in_soles, total
 
-from .feature import Feature, Lever, days, months, number, soles
+from .feature import Feature, Lever, days, months, number, percent, soles
 
 amount = Fact("amount")
 term_months = Fact("term_months")
 other_installments = Fact("other_installments")
-total_debt = Fact("total_debt")
+total_debt = Fact("total_debt") + in_soles(Fact("total_debt_usd"), Signal("usd_rate"))
 savings_balance = Fact("savings_balance")
 household_expenses = Fact("household_expenses")
 other_income = Fact("other_income")
@@ -165,4 +165,103 @@ TERM = Feature(
     high=60,
     direction=1,
     says=lambda value: gettext("Pides un plazo de %(months)s.") % {"months": months(value)},
+)
+
+PAYMENT_TIMELINESS = Feature(
+    name="payment_timeliness",
+    label=_("Puntualidad en cuotas anteriores"),
+    formula=Fact("payment_timeliness"),
+    unit="share",
+    low=0,
+    high=1,
+    direction=-1,
+    says=lambda value: gettext("Pagaste a tiempo %(share)s de tus cuotas anteriores.") % {"share": percent(value)},
+    silence=_("Todavía no tienes cuotas anteriores con nosotros."),
+)
+PAYMENT_COMPLETION = Feature(
+    name="payment_completion_rate",
+    label=_("Pago de lo vencido"),
+    formula=Fact("payment_completion_rate"),
+    unit="share",
+    low=0,
+    high=1,
+    direction=-1,
+    says=lambda value: gettext("Pagaste %(share)s de lo que venció en tus créditos.") % {"share": percent(value)},
+    silence=_("Todavía no tienes cuotas anteriores con nosotros."),
+)
+PAYMENT_FREQUENCY = Feature(
+    name="payment_frequency",
+    label=_("Frecuencia de tus pagos"),
+    formula=Fact("payment_frequency"),
+    unit="per_month",
+    low=0,
+    high=8,
+    direction=-1,
+    says=lambda value: gettext("En tus créditos hiciste cerca de %(count)s pagos al mes.") % {"count": number(value)},
+    silence=_("Todavía no tienes cuotas anteriores con nosotros."),
+)
+CASH_FLOW_STABILITY = Feature(
+    name="cash_flow_stability",
+    label=_("Estabilidad de tus ingresos"),
+    formula=Fact("cash_flow_stability"),
+    unit="share",
+    low=0,
+    high=1,
+    direction=-1,
+    says=lambda value: (
+        gettext("En tus movimientos, tus ingresos son parejos de un mes a otro.")
+        if value >= 0.7
+        else gettext("En tus movimientos, tus ingresos cambian mucho de un mes a otro.")
+    ),
+    silence=_("No nos diste movimientos de cuenta o billetera."),
+)
+
+
+def income_seen(declared: Expression) -> Feature:
+    """How much of the declared income a statement shows."""
+    return Feature(
+        name="income_seen",
+        label=_("Ingresos que se ven en tus movimientos"),
+        formula=defined_ratio(Fact("statement_income"), declared),
+        unit="share",
+        low=0,
+        high=1.5,
+        direction=-1,
+        says=lambda value: (
+            gettext("En tus movimientos se ve %(share)s de lo que dices que ganas.") % {"share": percent(value)}
+        ),
+        silence=_("No nos diste movimientos de cuenta o billetera."),
+    )
+
+
+def balance_low(spent: Expression) -> Feature:
+    """The lowest balance, counted in months of what is spent."""
+    return Feature(
+        name="balance_low",
+        label=_("Saldo más bajo"),
+        formula=defined_ratio(Fact("balance_low"), spent),
+        unit="months",
+        low=-1,
+        high=3,
+        direction=-1,
+        says=lambda value: (
+            gettext("Tu cuenta llegó a quedarse sin saldo.")
+            if value <= 0
+            else gettext("Tu saldo más bajo cubre %(months)s meses de gastos.") % {"months": number(value)}
+        ),
+        silence=_("No nos diste movimientos de cuenta o billetera."),
+    )
+
+
+REGION_ARREARS = Feature(
+    name="region_arrears",
+    label=_("Atrasos de pequeños créditos en tu región"),
+    formula=Signal("region_arrears"),
+    unit="share",
+    low=0,
+    high=0.3,
+    direction=1,
+    says=lambda value: (
+        gettext("En tu región están atrasados %(share)s de los pequeños créditos.") % {"share": percent(value)}
+    ),
 )

@@ -2,25 +2,34 @@
 
 from __future__ import annotations
 
+import math
+
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from scoring.expressions import Coded, Fact, total
+from scoring.expressions import Coded, Fact, Signal, defined_ratio, log, total
 
 from .common import (
+    CASH_FLOW_STABILITY,
     CREDITORS,
     PAST_LOANS,
+    PAYMENT_COMPLETION,
+    PAYMENT_FREQUENCY,
+    PAYMENT_TIMELINESS,
+    REGION_ARREARS,
     TERM,
     WORST_DELAY,
     amount,
     ask_for_less,
     down_by,
     household_expenses,
+    income_seen,
     lower_debt,
     lower_installments,
     more_by,
     other_income,
     other_installments,
+    savings_balance,
     savings_months,
     term_months,
     total_debt,
@@ -33,6 +42,10 @@ purchases = Fact("monthly_purchases")
 business_expenses = Fact("business_expenses")
 gross_profit = sales - purchases
 surplus = total(gross_profit, other_income) - total(business_expenses, household_expenses, other_installments)
+
+yearly_profit = (gross_profit - business_expenses) * 12
+assets = total(Fact("inventory_value"), Fact("equipment_value"), savings_balance)
+equity = assets - total_debt
 
 SECTOR = {"commerce": 0, "food": 1, "services": 2, "production": 3, "transport": 4, "other": 5}
 PREMISES = {"owned": 0, "rented": 1, "home": 2, "street": 3}
@@ -85,7 +98,7 @@ ENTERPRISE: tuple[Feature, ...] = (
         silence=_("Con tus respuestas no podemos calcular cuánto te queda libre al mes."),
     ),
     Feature(
-        name="gross_margin",
+        name="gross_profit_margin",
         label=_("Margen de las ventas"),
         formula=gross_profit / sales,
         unit="share",
@@ -251,4 +264,172 @@ ENTERPRISE: tuple[Feature, ...] = (
         says=_premises_say,
     ),
     TERM,
+    Feature(
+        name="monthly_income",
+        label=_("Ingreso del negocio al mes"),
+        formula=log(total(sales, other_income)),
+        unit="log_soles",
+        low=5,
+        high=12,
+        direction=-1,
+        says=lambda value: gettext("Tu negocio mueve cerca de %(soles)s al mes.") % {"soles": soles(math.expm1(value))},
+    ),
+    Feature(
+        name="monthly_expenses",
+        label=_("Compras y gastos al mes"),
+        formula=log(total(purchases, business_expenses)),
+        unit="log_soles",
+        low=4,
+        high=12,
+        direction=1,
+        says=lambda value: (
+            gettext("Tu negocio gasta cerca de %(soles)s al mes en compras y gastos.")
+            % {"soles": soles(math.expm1(value))}
+        ),
+    ),
+    Feature(
+        name="net_cash_flow",
+        label=_("Lo que te queda libre al mes"),
+        formula=surplus,
+        unit="soles",
+        low=-3_000,
+        high=15_000,
+        direction=-1,
+        says=lambda value: (
+            gettext("Al mes gastas más de lo que entra.")
+            if value < 0
+            else gettext("Al mes te quedan libres %(soles)s.") % {"soles": soles(value)}
+        ),
+    ),
+    Feature(
+        name="return_on_assets",
+        label=_("Ganancia del año frente a los bienes"),
+        formula=defined_ratio(yearly_profit, assets),
+        unit="share",
+        low=-1,
+        high=10,
+        direction=-1,
+        says=lambda value: (
+            gettext("Tu negocio gana al año %(share)s de lo que valen sus bienes.") % {"share": percent(value)}
+        ),
+    ),
+    Feature(
+        name="return_on_equity",
+        label=_("Ganancia del año frente al patrimonio"),
+        formula=defined_ratio(yearly_profit, equity),
+        unit="share",
+        low=-1,
+        high=15,
+        direction=-1,
+        says=lambda value: (
+            gettext("Tu negocio gana al año %(share)s de lo que es tuyo en él.") % {"share": percent(value)}
+        ),
+        silence=_("Con tus respuestas no podemos calcular el patrimonio de tu negocio, o debes más de lo que tienes."),
+    ),
+    Feature(
+        name="total_debt",
+        label=_("Deuda total"),
+        formula=total_debt,
+        unit="soles",
+        low=0,
+        high=60_000,
+        direction=1,
+        says=lambda value: (
+            gettext("No tienes otras deudas.") if value < 1 else gettext("Debes %(soles)s.") % {"soles": soles(value)}
+        ),
+        lever=lower_debt,
+        silence=_("No nos dijiste cuánto debes en total."),
+    ),
+    Feature(
+        name="total_equity",
+        label=_("Patrimonio del negocio"),
+        formula=equity,
+        unit="soles",
+        low=-20_000,
+        high=100_000,
+        direction=-1,
+        says=lambda value: (
+            gettext("Debes más de lo que vale tu negocio.")
+            if value < 0
+            else gettext("Lo que es tuyo en el negocio vale %(soles)s.") % {"soles": soles(value)}
+        ),
+    ),
+    Feature(
+        name="debt_to_equity_ratio",
+        label=_("Deuda frente al patrimonio"),
+        formula=total_debt / equity,
+        unit="times",
+        low=0,
+        high=5,
+        direction=1,
+        says=lambda value: (
+            gettext("No tienes otras deudas.")
+            if value < 0.005
+            else gettext("Debes %(times)s veces lo que es tuyo en el negocio.") % {"times": number(value)}
+        ),
+        lever=lower_debt,
+    ),
+    PAYMENT_TIMELINESS,
+    PAYMENT_FREQUENCY,
+    PAYMENT_COMPLETION,
+    CASH_FLOW_STABILITY,
+    income_seen(total(sales, other_income)),
+    Feature(
+        name="daily_sales_volatility",
+        label=_("Cambios de tus ventas de un día a otro"),
+        formula=Fact("daily_sales_volatility"),
+        unit="times",
+        low=0,
+        high=4,
+        direction=1,
+        says=lambda value: (
+            gettext("Tus ventas de cada día son parejas.")
+            if value < 0.6
+            else gettext("Tus ventas cambian mucho de un día a otro.")
+        ),
+        silence=_("No nos diste movimientos de cuenta o billetera."),
+    ),
+    Feature(
+        name="sales_growth",
+        label=_("Crecimiento de tus ventas"),
+        formula=Fact("sales_growth"),
+        unit="share",
+        low=-0.2,
+        high=0.2,
+        direction=-1,
+        says=lambda value: (
+            gettext("En tus movimientos, tus ventas bajan %(share)s al mes.") % {"share": percent(-value)}
+            if value < -0.005
+            else gettext("En tus movimientos, tus ventas suben %(share)s al mes.") % {"share": percent(max(value, 0))}
+        ),
+        silence=_("No nos diste movimientos de cuenta o billetera."),
+    ),
+    Feature(
+        name="sales_season",
+        label=_("Temporadas de tus ventas"),
+        formula=Fact("sales_season"),
+        unit="share",
+        low=0,
+        high=1,
+        direction=0,
+        says=lambda value: (
+            gettext("Vendes parecido todo el año.")
+            if value < 0.3
+            else gettext("Tus ventas dependen mucho de la época del año.")
+        ),
+        silence=_("No nos diste movimientos de cuenta o billetera."),
+    ),
+    Feature(
+        name="sector_arrears",
+        label=_("Atrasos de pequeños créditos en tu rubro"),
+        formula=Signal("sector_arrears"),
+        unit="share",
+        low=0,
+        high=0.3,
+        direction=1,
+        says=lambda value: (
+            gettext("En tu rubro están atrasados %(share)s de los pequeños créditos.") % {"share": percent(value)}
+        ),
+    ),
+    REGION_ARREARS,
 )

@@ -8,7 +8,7 @@ from django.utils import translation
 
 from scoring.expressions import Coded, walk
 
-from .feature import UNITS, Feature
+from .feature import AS_OF, UNITS, Feature
 from .rows import FEATURES, features_of
 
 LANGUAGES = ("es", "en")
@@ -22,6 +22,7 @@ def describe(feature: Feature) -> dict[str, Any]:
         "facts": list(feature.sources),
         "range": [feature.low, feature.high],
         "direction": feature.direction,
+        "source": list(feature.origins),
         "as_of": feature.as_of,
         "actionable": feature.actionable,
         "codes": {part.name: dict(part.table) for part in walk(feature.formula) if isinstance(part, Coded)},
@@ -30,6 +31,8 @@ def describe(feature: Feature) -> dict[str, Any]:
         with translation.override(language):
             described[f"label_{language}"] = str(feature.label)
             described[f"unit_{language}"] = str(UNITS[feature.unit])
+            described[f"as_of_{language}"] = str(AS_OF[feature.as_of])
+            described[f"words_{language}"] = feature.sentence(feature.typical)
             if feature.lever is not None:
                 described[f"advice_{language}"] = str(feature.lever.advice)
     if feature.lever is not None:

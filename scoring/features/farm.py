@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from django.utils.translation import gettext
+from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
-from scoring.expressions import Coded, Fact, total
+from scoring.expressions import Coded, Fact, Signal, apart, defined_ratio, known, total
 
 from .common import (
     CREDITORS,
     PAST_LOANS,
+    PAYMENT_TIMELINESS,
     WORST_DELAY,
     amount,
     ask_for_less,
@@ -32,6 +33,7 @@ USUAL_YIELD = {
     "avocado": 13_000, "grape": 24_000,
 }  # fmt: skip
 IRRIGATION = {"irrigated": 0, "mixed": 1, "rainfed": 2}
+WITHOUT_WATER = {"irrigated": 0.0, "mixed": 0.5, "rainfed": 1.0}
 LAND_TENURE = {"owned": 0, "possession": 1, "communal": 2, "rented": 3}
 
 harvest = Fact("hectares") * Fact("yield_kg_ha") * Fact("price_per_kg")
@@ -67,6 +69,30 @@ def _tenure_says(value: float) -> str:
         2: gettext("La tierra es de la comunidad."),
         3: gettext("La tierra es alquilada."),
     }[round(value)]
+
+
+def _frost_says(value: float) -> str:
+    if value < 0.5:
+        return gettext("No hubo noches de helada en tu zona en los últimos tres meses.")
+    return ngettext(
+        "Hubo %(count)s noche de helada en tu zona en los últimos tres meses.",
+        "Hubo %(count)s noches de helada en tu zona en los últimos tres meses.",
+        round(value),
+    ) % {"count": round(value)}
+
+
+def _el_nino_says(value: float) -> str:
+    if value > 0.4:
+        return gettext("Hay condiciones de El Niño en la costa.")
+    if value < -1.0:
+        return gettext("Hay condiciones de La Niña en la costa.")
+    return gettext("No hay El Niño ni La Niña en la costa.")
+
+
+def _rain_says(value: float) -> str:
+    if value < 0.25:
+        return gettext("En tu zona llovió cerca de lo normal.")
+    return gettext("En tu zona la lluvia se apartó %(share)s de lo normal.") % {"share": percent(value)}
 
 
 def _harvest_gap_says(value: float) -> str:
@@ -127,7 +153,7 @@ FARM: tuple[Feature, ...] = (
     Feature(
         name="yield_to_usual",
         label=_("Rendimiento frente a lo usual"),
-        formula=Fact("yield_kg_ha") / Coded("crop", USUAL_YIELD, "usual_yield"),
+        formula=Fact("yield_kg_ha") / known(Signal("crop_yield_usual"), Coded("crop", USUAL_YIELD, "usual_yield")),
         unit="share",
         low=0.1,
         high=2.5,
@@ -254,4 +280,98 @@ FARM: tuple[Feature, ...] = (
     PAST_LOANS,
     WORST_DELAY,
     savings_months(household_expenses),
+    PAYMENT_TIMELINESS,
+    Feature(
+        name="hectares",
+        label=_("Hectáreas que trabajas"),
+        formula=Fact("hectares"),
+        unit="hectares",
+        low=0,
+        high=30,
+        direction=0,
+        says=lambda value: gettext("Trabajas %(count)s hectáreas.") % {"count": number(value)},
+    ),
+    Feature(
+        name="dependants",
+        label=_("Personas a tu cargo"),
+        formula=Fact("dependants"),
+        unit="count",
+        low=0,
+        high=10,
+        direction=1,
+        says=lambda value: (
+            gettext("Nadie depende de ti.")
+            if value < 1
+            else ngettext("%(count)s persona depende de ti.", "%(count)s personas dependen de ti.", round(value))
+            % {"count": round(value)}
+        ),
+    ),
+    Feature(
+        name="price_level",
+        label=_("Precio de tu cultivo frente a lo usual"),
+        formula=defined_ratio(Signal("crop_price"), Signal("crop_price_usual")),
+        unit="share",
+        low=0.3,
+        high=2.5,
+        direction=-1,
+        says=lambda value: (
+            gettext("El precio de tu cultivo es %(share)s del usual en tu región.") % {"share": percent(value)}
+        ),
+    ),
+    Feature(
+        name="price_volatility",
+        label=_("Cambios del precio de tu cultivo"),
+        formula=Signal("crop_price_volatility"),
+        unit="share",
+        low=0,
+        high=1,
+        direction=1,
+        says=lambda value: (
+            gettext("El precio de tu cultivo sube y baja cerca de %(share)s.") % {"share": percent(value)}
+        ),
+    ),
+    Feature(
+        name="rain_anomaly",
+        label=_("Lluvia frente a lo normal"),
+        formula=apart(Signal("rain_ratio"), 1),
+        unit="share",
+        low=0,
+        high=1.5,
+        direction=1,
+        says=_rain_says,
+    ),
+    Feature(
+        name="rain_on_rainfed",
+        label=_("Lluvia anormal en chacra sin riego"),
+        formula=apart(Signal("rain_ratio"), 1) * Coded("irrigation", WITHOUT_WATER, "share_rainfed"),
+        unit="share",
+        low=0,
+        high=1.5,
+        direction=1,
+        says=lambda value: (
+            gettext("La lluvia de estos meses no pone en riesgo tu chacra.")
+            if value < 0.25
+            else gettext("Tu chacra depende de la lluvia, y la lluvia de estos meses no es la normal.")
+        ),
+    ),
+    Feature(
+        name="frost_nights",
+        label=_("Heladas en tu zona"),
+        formula=Signal("frost_nights"),
+        unit="count",
+        low=0,
+        high=40,
+        direction=1,
+        says=_frost_says,
+    ),
+    Feature(
+        name="el_nino",
+        label=_("El Niño en la costa"),
+        formula=Signal("el_nino"),
+        unit="degrees",
+        low=-2,
+        high=3,
+        direction=0,
+        says=_el_nino_says,
+    ),
 )

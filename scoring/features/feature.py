@@ -12,12 +12,20 @@ from django.utils.translation import gettext_lazy as _
 
 from scoring.expressions import Expression
 
+from .sources import HISTORY_FACTS, SIGNALS, STATEMENT_FACTS
+
 if TYPE_CHECKING:
     from django.utils.functional import _StrPromise as Words
 else:
     Words = str
 
-AT_APPLICATION = "application"
+AT_APPLICATION, AT_STATEMENT, AT_HISTORY, AT_SIGNAL = "application", "statement", "history", "signal"
+AS_OF = {
+    AT_APPLICATION: _("lo declarado al enviar la solicitud"),
+    AT_STATEMENT: _("meses completos antes de la solicitud"),
+    AT_HISTORY: _("cuotas vencidas hasta el día antes de la solicitud"),
+    AT_SIGNAL: _("publicado hasta el día de la decisión"),
+}
 
 UNITS = {
     "share": _("proporción"),
@@ -28,6 +36,10 @@ UNITS = {
     "days": _("días"),
     "metres": _("metros sobre el nivel del mar"),
     "count": _("número"),
+    "hectares": _("hectáreas"),
+    "degrees": _("grados"),
+    "per_month": _("por mes"),
+    "log_soles": _("logaritmo de soles"),
     "code": _("categoría"),
     "yes_no": _("sí o no"),
 }
@@ -44,7 +56,8 @@ PROHIBITED_FACTS = frozenset(
         *("marital_status", "disability"),
     }
 )
-# The region decides which products are offered, never the risk: it may travel with the facts, no formula reads it.
+# The region decides which products are offered: it may travel with the facts, no formula reads it. What is published
+# about a region (arrears, weather, prices) comes as a signal, dated and named in the reasons.
 UNREADABLE_FACTS = PROHIBITED_FACTS | {"region", "province"}
 
 
@@ -93,7 +106,6 @@ class Feature:
     direction: int
     says: Callable[[float], str]
     lever: Lever | None = None
-    as_of: str = AT_APPLICATION
     silence: Words | None = None
 
     def __post_init__(self) -> None:
@@ -111,9 +123,32 @@ class Feature:
         return self.lever is not None
 
     @property
+    def origins(self) -> tuple[str, ...]:
+        """Through which doors its facts come: declared, history, signals, statements."""
+        doors = {"history": HISTORY_FACTS, "signals": SIGNALS, "statements": STATEMENT_FACTS}
+        found = {next((door for door, names in doors.items() if name in names), "declared") for name in self.sources}
+        return tuple(sorted(found))
+
+    @property
+    def as_of(self) -> str:
+        """Until when what it reads was known: the rule of the latest door."""
+        origins = set(self.origins)
+        if "signals" in origins:
+            return AT_SIGNAL
+        if "history" in origins:
+            return AT_HISTORY
+        return AT_STATEMENT if "statements" in origins else AT_APPLICATION
+
+    @property
     def sources(self) -> tuple[str, ...]:
-        """The declared facts behind it, in alphabetical order."""
+        """The facts and signals behind it, in alphabetical order."""
         return tuple(sorted(self.formula.facts))
+
+    @property
+    def typical(self) -> float:
+        """A value for examples: a third of the way through the allowed range, whole where only whole ones are."""
+        value = self.low + (self.high - self.low) / 3
+        return float(round(value)) if self.unit in {"code", "yes_no", "count", "days"} else value
 
     def sentence(self, value: float | None) -> str:
         """What the applicant reads about this value, in the language in force."""

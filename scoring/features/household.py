@@ -8,13 +8,17 @@ from django.utils.translation import gettext_lazy as _
 from scoring.expressions import Coded, Fact, total
 
 from .common import (
+    CASH_FLOW_STABILITY,
     CREDITORS,
     PAST_LOANS,
+    PAYMENT_TIMELINESS,
     TERM,
     WORST_DELAY,
     amount,
     ask_for_less,
+    balance_low,
     household_expenses,
+    income_seen,
     lower_debt,
     lower_installments,
     other_income,
@@ -184,4 +188,8 @@ HOUSEHOLD: tuple[Feature, ...] = (
         lever=ask_for_less,
     ),
     TERM,
+    PAYMENT_TIMELINESS,
+    CASH_FLOW_STABILITY,
+    income_seen(income),
+    balance_low(household_expenses),
 )

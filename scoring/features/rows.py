@@ -12,12 +12,13 @@ from typing import Any
 
 import numpy as np
 
-from scoring.expressions import NAN, Coded, Scalar, walk
+from scoring.expressions import NAN, Coded, Scalar, Signal, walk
 
 from .enterprise import ENTERPRISE
 from .farm import FARM
 from .feature import PROHIBITED_FACTS, Feature, ProhibitedFact
 from .household import HOUSEHOLD
+from .sources import KnownSignal
 
 FEATURES: dict[str, tuple[Feature, ...]] = {"household": HOUSEHOLD, "enterprise": ENTERPRISE, "farm": FARM}
 
@@ -42,21 +43,24 @@ class FactReader:
         parts = [part for feature in self.features for part in walk(feature.formula)]
         coded = {part.slot: part for part in parts if isinstance(part, Coded)}
         words = {part.name for part in coded.values()}
+        self.signals = tuple(sorted({part.name for part in parts if isinstance(part, Signal)}))
         levers = {feature.lever.fact for feature in self.features if feature.lever is not None}
         sources = {source for feature in self.features for source in feature.formula.facts}
-        self.numeric_facts = tuple(sorted((sources | levers) - words))
+        self.numeric_facts = tuple(sorted((sources | levers) - words - set(self.signals)))
         self.coded_facts = tuple(coded[slot] for slot in sorted(coded))
-        slots = (*self.numeric_facts, *(part.slot for part in self.coded_facts))
+        slots = (*self.numeric_facts, *(part.slot for part in self.coded_facts), *self.signals)
         position = {slot: index for index, slot in enumerate(slots)}
         self._steps: tuple[tuple[Scalar, float, float], ...] = tuple(
             (feature.formula.scalar(position), float(feature.low), float(feature.high)) for feature in self.features
         )
+        self.columns = frozenset({*self.numeric_facts, *words, *self.signals})
         self._coded_lookup = tuple((part.name, part.table) for part in self.coded_facts)
 
-    def numbers(self, facts: Mapping[str, Any]) -> list[float]:
-        """Declared facts as floats, in the reader's own order; NaN where unanswered.
+    def numbers(self, facts: Mapping[str, Any], signals: Mapping[str, KnownSignal] | None = None) -> list[float]:
+        """Facts and signals as floats, in the reader's own order; NaN where unanswered or unknown.
 
-        Raises ProhibitedFact, or UnreadableFact where a number was expected.
+        Signals must have been known on the day of the decision: see `sources.check_known`. Raises ProhibitedFact,
+        or UnreadableFact where a number was expected.
         """
         if not PROHIBITED_FACTS.isdisjoint(facts):
             raise ProhibitedFact(PROHIBITED_FACTS & set(facts))
@@ -65,6 +69,10 @@ class FactReader:
         for name, table in self._coded_lookup:
             word = get(name)
             row.append(float(table.get(word, NAN)) if isinstance(word, str) else NAN)
+        if signals:
+            row += [signals[name].value if name in signals else NAN for name in self.signals]
+        else:
+            row += [NAN] * len(self.signals)
         return row
 
     def values(self, row: Sequence[float]) -> list[float]:
@@ -79,19 +87,21 @@ class FactReader:
             values.append(value)
         return values
 
-    def read(self, facts: Mapping[str, Any]) -> list[float]:
-        return self.values(self.numbers(facts))
+    def read(self, facts: Mapping[str, Any], signals: Mapping[str, KnownSignal] | None = None) -> list[float]:
+        return self.values(self.numbers(facts, signals))
 
     def matrix(self, columns: Mapping[str, Any], rows: int) -> np.ndarray:
-        """Feature values of a batch given as columns of facts (arrays, lists or pandas series): float64[n, d].
+        """Feature values of a batch given as columns (arrays, lists or pandas series): float64[n, d].
 
-        A column that is not there is a question nobody answered.
+        Facts and signals come under their names; a column that is not there is a question nobody answered.
         """
         if not PROHIBITED_FACTS.isdisjoint(columns):
             raise ProhibitedFact(PROHIBITED_FACTS & set(columns))
         unanswered = np.full(rows, NAN)
         slots: dict[str, np.ndarray] = {}
         for name in self.numeric_facts:
+            slots[name] = _number_column(name, columns[name]) if name in columns else unanswered
+        for name in self.signals:
             slots[name] = _number_column(name, columns[name]) if name in columns else unanswered
         for part in self.coded_facts:
             slots[part.slot] = _coded_column(columns[part.name], part.table) if part.name in columns else unanswered
@@ -147,9 +157,11 @@ def feature_names(segment: str) -> tuple[str, ...]:
     return reader(segment).names
 
 
-def feature_row(segment: str, facts: Mapping[str, Any]) -> list[float]:
-    """One applicant's feature values: float[d], NaN where the facts do not say."""
-    return reader(segment).read(facts)
+def feature_row(
+    segment: str, facts: Mapping[str, Any], signals: Mapping[str, KnownSignal] | None = None
+) -> list[float]:
+    """One applicant's feature values: float[d], NaN where facts and signals do not say."""
+    return reader(segment).read(facts, signals)
 
 
 def feature_matrix(segment: str, facts: Sequence[Mapping[str, Any]]) -> np.ndarray:

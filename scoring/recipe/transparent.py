@@ -102,8 +102,7 @@ def holds_facts(segment: str, columns: Sequence[str]) -> bool:
 def facts_matrix(segment: str, frame: pd.DataFrame) -> np.ndarray:
     """Feature values of a frame of declared facts: float64[n, d]. Columns that are no facts are not looked at."""
     facts = reader(segment)
-    names = {*facts.numeric_facts, *(part.name for part in facts.coded_facts)}
-    return facts.matrix({name: frame[name].to_numpy() for name in frame.columns if name in names}, len(frame))
+    return facts.matrix({name: frame[name].to_numpy() for name in frame.columns if name in facts.columns}, len(frame))
 
 
 def _dump(segment: str, trained: TrainedModel, metadata: Mapping[str, Any]) -> bytes:

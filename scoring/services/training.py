@@ -37,14 +37,14 @@ def train_segment_model(
     """
     from scoring.evaluation import against_truth
     from scoring.reports import evaluation_document
-    from scoring.synthetic import borrowers, fact_names, provenance
+    from scoring.synthetic import borrowers, column_names, provenance
     from scoring.training import Parameters, train_transparent
 
     require(actor, "scoring.train_model", institution)
     frame = borrowers(segment, rows, seed)
     outcomes = frame["default"].to_numpy()
     features = features_of(segment)
-    X = feature_columns(segment, {name: frame[name].to_numpy() for name in fact_names(segment)}, rows)
+    X = feature_columns(segment, {name: frame[name].to_numpy() for name in column_names(segment)}, rows)
     trained = train_transparent(
         X,
         outcomes,

@@ -1,5 +1,5 @@
 """Borrowers made up so that the truth about them is known."""
 
-from .borrowers import GENERATOR_VERSION, MILD, STRONG, borrowers, declared, fact_names, provenance
+from .borrowers import GENERATOR_VERSION, MILD, STRONG, borrowers, column_names, declared, fact_names, provenance
 
-__all__ = ["GENERATOR_VERSION", "MILD", "STRONG", "borrowers", "declared", "fact_names", "provenance"]
+__all__ = ["GENERATOR_VERSION", "MILD", "STRONG", "borrowers", "column_names", "declared", "fact_names", "provenance"]

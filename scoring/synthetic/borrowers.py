@@ -16,16 +16,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy.special import expit, logit
 
-from scoring.features import FEATURES, feature_columns, feature_names
+from scoring.features import FEATURES, HISTORY_FACTS, SIGNALS, STATEMENT_FACTS, feature_columns, feature_names
 
 from . import truth
 from .population import Crowd, grouped
-from .segments import POPULATIONS
+from .segments import POPULATIONS, seen_elsewhere
 
 if TYPE_CHECKING:
     import pandas as pd
 
-GENERATOR_VERSION = 1
+GENERATOR_VERSION = 2
 MEAN_PD = {"household": 0.06, "enterprise": 0.06, "farm": 0.10}
 LOGIT_SPREAD = 1.1
 MILD, STRONG = 0.25, 0.6  # share of the interactions in the spread of the truth
@@ -47,7 +47,8 @@ WHOLE = {
     *("employment_months", "business_months", "farming_years", "altitude_m"),
     *("lost_harvests", "harvest_month", "campaign_months"),
 }
-ALWAYS_ANSWERED = {"amount", "term_months", "region"}
+NOT_ASKED = {*HISTORY_FACTS, *STATEMENT_FACTS, *SIGNALS}
+ALWAYS_ANSWERED = {"amount", "term_months", "region", *NOT_ASKED}
 UNANSWERED = {"savings_balance": 0.06, "assets_value": 0.05, "other_income": 0.04, "total_debt": 0.04}
 UNANSWERED_OTHERWISE = 0.01
 THIN_FILES = 0.05  # people who answered only about half of the questions
@@ -75,11 +76,11 @@ def borrowers(
 ) -> pd.DataFrame:
     """`n` borrowers of a segment: their declared facts, whether they defaulted, and the truth behind it.
 
-    Besides the facts (NaN or None where unanswered) the columns are `default` (0/1: 90 days late within 12 months),
-    `true_pd` (all that complete answers can tell), `hidden_pd` (with the frailty and the shocks that nobody can
-    know), `applied_on` (first of a month), `branch`, `approved` (by the old policy, with 5 % let in at random) and
-    `protected_group` with its `proxy_group`, both without any bearing on risk. `drift` moves the log-odds of the
-    last quarter of the history. The same arguments give the same people.
+    Besides the facts and signals (NaN or None where unanswered or unknown) the columns are `default` (0/1: 90 days
+    late within 12 months), `true_pd` (all that complete answers can tell), `hidden_pd` (with the frailty and the
+    shocks that nobody can know), `applied_on` (first of a month), `branch`, `approved` (by the old policy, with 5 %
+    let in at random) and `protected_group` with its `proxy_group`, both without any bearing on risk. `drift` moves
+    the log-odds of the last quarter of the history. The same arguments give the same people.
     """
     import pandas as pd
 
@@ -163,6 +164,12 @@ def declared(frame: pd.DataFrame, segment: str) -> list[dict[str, Any]]:
 @lru_cache
 def fact_names(segment: str) -> list[str]:
     """The declared facts that the generator fills in for a segment."""
+    return [name for name in column_names(segment) if name not in NOT_ASKED]
+
+
+@lru_cache
+def column_names(segment: str) -> list[str]:
+    """All that the generator fills in: declared facts, statements, past installments and signals."""
     facts, _ = _complete_facts(segment, Crowd(2, np.random.default_rng(0)))
     return [*facts, "region"]
 
@@ -173,6 +180,7 @@ def _complete_facts(segment: str, crowd: Crowd) -> tuple[dict[str, np.ndarray], 
     latent = crowd.alone()
     delay = np.where(past_loans > 0, truth.worst_delay(latent), np.nan)
     facts |= {"past_loans": past_loans, "worst_delay_days": delay}
+    facts |= seen_elsewhere(segment, crowd, facts, latent, truth.PUNCTUAL_BELOW)
     return {name: np.asarray(column) for name, column in facts.items()}, latent
 
 

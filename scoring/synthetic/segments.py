@@ -159,6 +159,72 @@ def farm(crowd: Crowd) -> Facts:
     }
 
 
+WITH_STATEMENT = {"household": 0.35, "enterprise": 0.45, "farm": 0.0}
+WITH_HISTORY = 0.6  # of those who had loans before, some of them with this lender
+WITH_SIGNALS = 0.95
+INCOME = {"household": "monthly_income", "enterprise": "monthly_sales"}
+
+
+def seen_elsewhere(segment: str, crowd: Crowd, facts: Facts, latent_delay: np.ndarray, on_time: float) -> Facts:
+    """What statements, past installments and signals show; NaN where there are none, which tells nothing.
+
+    `on_time` is the latent delay below which every installment was paid on its day.
+    """
+    had_loans = (facts["past_loans"] > 0) & (crowd.rng.random(crowd.n) < WITH_HISTORY)
+    late = np.where(latent_delay < on_time, 0.0, between(latent_delay, 0.0, 0.8) - 0.5)
+    history = {
+        "payment_timeliness": np.round(1 - np.clip(late, 0, 1), 2),
+        "payment_completion_rate": np.round(1 - 0.4 * np.clip(late, 0, 1), 2),
+        "payment_frequency": np.round(between(crowd.alone(), 0.9, 2.1), 2),
+    }
+    statement: Facts = {}
+    if segment in INCOME:
+        income = facts[INCOME[segment]] + facts["other_income"]
+        statement = {
+            "statement_income": rounded(income * between(crowd.alone(), 0.35, 1.15), 10),
+            "cash_flow_stability": np.round(between(crowd.alone(), 0.2, 0.98), 3),
+            "balance_low": rounded(
+                facts["household_expenses"] * (lognormal(crowd.alone(), 0.3, 0.9) - 0.15), 10, -5_000
+            ),
+        }
+    if segment == "enterprise":
+        del statement["balance_low"]
+        statement |= {
+            "daily_sales_volatility": np.round(lognormal(crowd.alone(), 0.8, 0.5), 3),
+            "sales_growth": np.round(0.03 * crowd.alone(), 4),
+            "sales_season": np.round(between(crowd.alone(), 0.0, 0.8), 3),
+        }
+    gives = crowd.rng.random(crowd.n) < WITH_STATEMENT[segment]
+    signals = _farm_signals(crowd, facts) if segment == "farm" else {}
+    if segment == "enterprise":
+        signals = {
+            "sector_arrears": np.round(lognormal(crowd.alone(), 0.07, 0.35), 4),
+            "region_arrears": np.round(0.07 * np.exp(-0.3 * crowd.place), 4),
+        }
+    known = crowd.rng.random(crowd.n) < WITH_SIGNALS
+    return {
+        **{name: np.where(had_loans, values, np.nan) for name, values in history.items()},
+        **{name: np.where(gives, values, np.nan) for name, values in statement.items()},
+        **{name: np.where(known, values, np.nan) for name, values in signals.items()},
+    }
+
+
+def _farm_signals(crowd: Crowd, facts: Facts) -> Facts:
+    table = np.array([CROPS[crop][1:4] for crop in facts["crop"]])
+    usual_yield, usual_price, spread = table.T
+    usual = usual_price * np.exp(0.1 * crowd.place)
+    cold = np.clip((facts["altitude_m"] - 2_800) / 60, 0, None)
+    return {
+        "crop_price": np.round(usual * np.exp(0.6 * spread * crowd.alone()), 3),
+        "crop_price_usual": np.round(usual, 3),
+        "crop_price_volatility": np.round(spread * np.exp(0.3 * crowd.alone()), 3),
+        "crop_yield_usual": rounded(usual_yield * np.exp(0.1 * crowd.place), 10),
+        "rain_ratio": np.round(lognormal(crowd.alone(), 1.0, 0.35), 3),
+        "frost_nights": np.round(np.clip(cold * np.exp(0.5 * crowd.alone()), 0, 60)),
+        "el_nino": np.round(0.9 * crowd.alone(), 2),
+    }
+
+
 POPULATIONS: dict[str, Callable[[Crowd], Facts]] = {
     "household": household,
     "enterprise": enterprise,

@@ -33,10 +33,13 @@ SPLINES: Mapping[str, Mapping[str, Knots]] = {
         "housing": ((0, 1, 2, 3), (0, 0.05, 0.2, 0.4)),
         "assets_to_amount": ((0, 0.5, 2, 8, 40), (0.5, 0.35, 0.2, 0.05, 0)),
         "term_months": ((1, 9, 18, 36, 60), (0, 0.05, 0.2, 0.4, 0.5)),
+        "cash_flow_stability": ((0, 0.4, 0.7, 1), (0.5, 0.35, 0.1, 0)),
+        "income_seen": ((0, 0.5, 0.9, 1.5), (0.4, 0.25, 0.05, 0)),
+        "balance_low": ((-1, 0, 0.3, 1, 3), (0.5, 0.4, 0.2, 0.05, 0)),
     },
     "enterprise": {
         "installment_to_surplus": ((0, 0.15, 0.4, 0.8, 1.5, 3), (0, 0.1, 0.5, 1.0, 1.3, 1.4)),
-        "gross_margin": ((-0.5, 0.1, 0.25, 0.45, 0.95), (0.9, 0.7, 0.4, 0.1, 0)),
+        "gross_profit_margin": ((-0.5, 0.1, 0.25, 0.45, 0.95), (0.9, 0.7, 0.4, 0.1, 0)),
         "expense_share": ((0, 0.05, 0.15, 0.4, 1), (0, 0.05, 0.3, 0.6, 0.7)),
         "debt_to_sales": ((0, 0.5, 2, 6, 24), (0, 0.1, 0.4, 0.7, 0.8)),
         "debt_service": ((0, 0.1, 0.3, 0.7, 1.5), (0, 0.1, 0.5, 0.9, 1.1)),
@@ -52,6 +55,12 @@ SPLINES: Mapping[str, Mapping[str, Knots]] = {
         "sector": ((0, 1, 2, 3, 4, 5), (0, 0.25, 0.05, 0.15, 0.4, 0.2)),
         "premises": ((0, 1, 2, 3), (0, 0.15, 0.1, 0.4)),
         "term_months": ((1, 9, 18, 36, 60), (0, 0.05, 0.2, 0.4, 0.5)),
+        "cash_flow_stability": ((0, 0.4, 0.7, 1), (0.5, 0.35, 0.1, 0)),
+        "income_seen": ((0, 0.5, 0.9, 1.5), (0.4, 0.25, 0.05, 0)),
+        "daily_sales_volatility": ((0, 0.6, 1.2, 4), (0, 0.1, 0.35, 0.6)),
+        "sales_growth": ((-0.2, -0.03, 0.02, 0.2), (0.5, 0.3, 0.1, 0)),
+        "sector_arrears": ((0, 0.05, 0.1, 0.3), (0, 0.05, 0.25, 0.5)),
+        "region_arrears": ((0, 0.05, 0.1, 0.3), (0, 0.05, 0.25, 0.5)),
     },
     "farm": {
         "debt_to_harvest": ((0, 0.2, 0.5, 1, 3), (0, 0.2, 0.7, 1.2, 1.4)),
@@ -71,6 +80,11 @@ SPLINES: Mapping[str, Mapping[str, Knots]] = {
         "creditors": ((0, 1, 2, 4, 8), (0, 0.1, 0.3, 0.9, 1.2)),
         "past_loans": ((0, 1, 3, 6, 12), (0.6, 0.35, 0.15, 0.05, 0)),
         "savings_months": ((0, 0.2, 1, 3, 12), (0.6, 0.4, 0.2, 0.05, 0)),
+        "price_level": ((0.3, 0.8, 1, 1.3, 2.5), (0.7, 0.4, 0.25, 0.1, 0)),
+        "price_volatility": ((0, 0.15, 0.4, 1), (0, 0.05, 0.3, 0.4)),
+        "rain_on_rainfed": ((0, 0.2, 0.5, 1.5), (0, 0.05, 0.4, 0.7)),
+        "frost_nights": ((0, 5, 15, 40), (0, 0.1, 0.4, 0.6)),
+        "el_nino": ((-2, 0, 0.5, 3), (0.05, 0, 0.1, 0.5)),
     },
 }
 
@@ -84,7 +98,7 @@ INTERACTIONS: Mapping[str, tuple[tuple[str, str, float], ...]] = {
     "enterprise": (
         ("installment_to_surplus", "savings_months", 1.0),
         ("business_months", "amount_to_sales", 1.0),
-        ("sales_trend", "gross_margin", 0.8),
+        ("sales_trend", "gross_profit_margin", 0.8),
     ),
     "farm": (
         ("irrigation", "altitude_m", 1.0),

@@ -9,13 +9,13 @@ import numpy as np
 from scoring.features import feature_columns, features_of
 from scoring.points import Scale
 from scoring.serving import LiveModel
-from scoring.synthetic import borrowers, fact_names
+from scoring.synthetic import borrowers, column_names
 from scoring.training import Parameters, TrainedModel, train_transparent
 
 
 def matrix_of(segment: str, frame: Any) -> np.ndarray:
     """Feature values of a frame of synthetic borrowers."""
-    return feature_columns(segment, {name: frame[name].to_numpy() for name in fact_names(segment)}, len(frame))
+    return feature_columns(segment, {name: frame[name].to_numpy() for name in column_names(segment)}, len(frame))
 
 
 @cache
