@@ -4,6 +4,7 @@ from typing import Any
 
 from django.db.migrations.operations.base import Operation
 from django.db.migrations.operations.special import RunSQL
+from django.db.models import CompositePrimaryKey
 
 from accounts.models.base import InstitutionForeignKey
 
@@ -65,7 +66,7 @@ class IsolateTable(Operation):
         schema_editor.execute(f"ALTER TABLE {table} DISABLE ROW LEVEL SECURITY")
         for field in institution_keys(model):
             schema_editor.execute(f"ALTER TABLE {table} DROP CONSTRAINT {table}_{field.column}_within")
-        schema_editor.execute(f"ALTER TABLE {table} DROP CONSTRAINT {table}_institution_key")
+        schema_editor.execute(f"ALTER TABLE {table} DROP CONSTRAINT IF EXISTS {table}_institution_key")
 
     def describe(self) -> str:
         return f"Isolate {self.model_name} by institution"
@@ -76,8 +77,11 @@ class IsolateTable(Operation):
 
     def statements(self, model: Any) -> list[str]:
         """The SQL, in order: keys first, because an owner under FORCE would not see violating rows."""
-        table, primary_key = model._meta.db_table, model._meta.pk.column
-        sql = [f"ALTER TABLE {table} ADD CONSTRAINT {table}_institution_key UNIQUE (institution_id, {primary_key})"]
+        table, primary_key = model._meta.db_table, model._meta.pk
+        sql = []
+        if not isinstance(primary_key, CompositePrimaryKey):  # which begins with the institution by itself
+            key = f"{table}_institution_key UNIQUE (institution_id, {primary_key.column})"
+            sql.append(f"ALTER TABLE {table} ADD CONSTRAINT {key}")
         sql += [composite_key(table, field) for field in institution_keys(model)]
         sql += [
             f"ALTER TABLE {table} ENABLE ROW LEVEL SECURITY",

@@ -20,6 +20,8 @@ GLOBAL = {
     "accounts_auditcheckpoint": "signed and published heads of all chains",
     "lending_holiday": "national holidays",
     "lending_parameter": "legal rates and limits",
+    "lending_classrule": "the norm's classes by days late",
+    "lending_provisionrate": "the norm's provision rates",
     "scoring_signal": "market prices, yields and weather",
 }
 # Tables that name an institution but are the platform's.

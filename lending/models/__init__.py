@@ -1,7 +1,7 @@
 from lending.models.applicants import Applicant, EnterpriseProfile, FarmProfile, HouseholdProfile
 from lending.models.applications import Application, Document
 from lending.models.assessments import Assessment, Decision, Offer, ReviewRequest
-from lending.models.book import CloseRun, DailyLoanState, PortfolioDay
+from lending.models.book import CloseChunk, CloseRun, DailyLoanState, DebtorDay, PortfolioDay, RunningInstallment
 from lending.models.collections import ContactNote, PromiseToPay
 from lending.models.ledger import LedgerEntry, LedgerPeriod
 from lending.models.loans import (
@@ -17,20 +17,25 @@ from lending.models.notifications import Notification
 from lending.models.parameters import Holiday, Parameter
 from lending.models.portfolio import PortfolioFlow, RollMonth, VintageMonth
 from lending.models.products import LendingPolicy, Product, ProductVersion
+from lending.models.risk import ClassRule, ExternalClass, ProvisionRate
 
 __all__ = [
     "Allocation",
     "Applicant",
     "Application",
     "Assessment",
+    "ClassRule",
+    "CloseChunk",
     "CloseRun",
     "ContactNote",
     "Contract",
     "DailyLoanState",
+    "DebtorDay",
     "Decision",
     "Disbursement",
     "Document",
     "EnterpriseProfile",
+    "ExternalClass",
     "FarmProfile",
     "Holiday",
     "HouseholdProfile",
@@ -47,9 +52,11 @@ __all__ = [
     "Product",
     "ProductVersion",
     "PromiseToPay",
+    "ProvisionRate",
     "Repayment",
     "Restructure",
     "ReviewRequest",
     "RollMonth",
+    "RunningInstallment",
     "VintageMonth",
 ]

@@ -2,41 +2,109 @@ from typing import ClassVar
 
 from django.db import models
 from django.db.models.functions import Now
+from django.utils.translation import gettext_lazy as _
 
-from accounts.models.base import InstitutionForeignKey, InstitutionOwned
+from accounts.models.base import InstitutionOwned
 from lending.fields import MoneyField
-from lending.models.loans import Loan
 
 
-class DailyLoanState(InstitutionOwned):
-    """How one loan stood at the end of one day, as the nightly close worked it out."""
+class Derived(InstitutionOwned):
+    """Rows the nightly close works out from loans in one statement, a million at a time.
 
-    loan = InstitutionForeignKey(Loan, models.PROTECT, related_name="daily_states")
+    Keyed by what they are about. Foreign keys would be checked row by row, which costs as much as the close
+    itself; the rows are read from the very loans they name, under the policy that ties them to the institution.
+    """
+
+    institution = models.ForeignKey(
+        "accounts.Institution", models.PROTECT, related_name="+", editable=False, db_constraint=False, db_index=False
+    )
+
+    class Meta(InstitutionOwned.Meta):
+        abstract = True
+
+
+class DailyLoanState(Derived):
+    """How one loan stood at the end of one day, as the nightly close worked it out.
+
+    A loan that ended since the last close has a last row, with nothing owed.
+    """
+
+    class Situation(models.IntegerChoices):
+        CURRENT = 0, _("Vigente")
+        REFINANCED = 1, _("Refinanciado")
+        JUDICIAL = 2, _("En cobranza judicial")
+
+    pk = models.CompositePrimaryKey("institution_id", "on", "loan_id")
     on = models.DateField()
+    loan_id = models.UUIDField()
+    credit_type = models.CharField(max_length=2)
+    situation = models.PositiveSmallIntegerField(choices=Situation)
     principal = MoneyField()  # outstanding
     overdue = MoneyField()  # principal of installments due and unpaid
+    past_due = MoneyField()  # "vencido" by the norm of its credit type, judicial included
     accrued = MoneyField()  # interest earned and not due yet
-    moratory = MoneyField()
+    earned = MoneyField()  # interest earned since disbursement, paid or not
+    interest = MoneyField()  # … of which since the close before this one
+    moratory = MoneyField()  # owed
     days_late = models.PositiveIntegerField()
     loan_class = models.PositiveSmallIntegerField()  # by this loan alone, 0 … 4
     sbs_class = models.PositiveSmallIntegerField()  # of the debtor: the worst of theirs
     provision = MoneyField()
 
-    class Meta(InstitutionOwned.Meta):
-        constraints: ClassVar = [
-            models.UniqueConstraint(fields=["institution", "on", "loan"], name="daily_state_once"),
-        ]
+    class Meta(Derived.Meta):
+        pass
 
     def __str__(self) -> str:
         return f"{self.loan_id} {self.on}"
 
 
+class DebtorDay(Derived):
+    """A debtor worse than normal at the end of one day, and why: own loans, or alignment with other creditors."""
+
+    pk = models.CompositePrimaryKey("institution_id", "on", "applicant_id")
+    on = models.DateField()
+    applicant_id = models.UUIDField()
+    own_class = models.PositiveSmallIntegerField()
+    external_class = models.PositiveSmallIntegerField(null=True)
+    sbs_class = models.PositiveSmallIntegerField()
+
+    class Meta(Derived.Meta):
+        pass
+
+    def __str__(self) -> str:
+        return f"{self.applicant_id} {self.on}: {self.sbs_class}"
+
+
+class RunningInstallment(Derived):
+    """The installment whose interest a loan is earning now; kept so that a close reads no line that has not changed.
+
+    Worked out again when the loan's `revision` differs or the line falls due.
+    """
+
+    pk = models.CompositePrimaryKey("institution_id", "loan_id")
+    loan_id = models.UUIDField()
+    revision = models.PositiveIntegerField()
+    starts_on = models.DateField()
+    due_on = models.DateField()  # of a loan past its last installment: the end of time
+    interest = MoneyField()
+    earned_before = MoneyField()  # interest of all lines before this one
+    opening = MoneyField()  # principal the plan leaves when the line starts
+
+    class Meta(Derived.Meta):
+        pass
+
+    def __str__(self) -> str:
+        return f"{self.loan_id} {self.due_on}"
+
+
 class CloseRun(InstitutionOwned):
-    """The close of one day: which steps are done, how far the running one came, and what it found."""
+    """The close of one day: which steps are done, and what it found."""
 
     on = models.DateField()
-    step = models.CharField(max_length=20, blank=True)  # running or last done
-    progress = models.JSONField(default=dict)  # step: loans done, last key, seconds
+    previous_on = models.DateField(null=True, blank=True)  # the last day closed before it
+    is_opening = models.BooleanField(default=False)  # of an imported book: states without journals
+    step = models.CharField(max_length=20, blank=True)  # last done
+    progress = models.JSONField(default=dict)  # step: rows and seconds
     started_at = models.DateTimeField(db_default=Now())
     finished_at = models.DateTimeField(null=True, blank=True)
 
@@ -45,6 +113,24 @@ class CloseRun(InstitutionOwned):
 
     def __str__(self) -> str:
         return f"{self.on}"
+
+
+class CloseChunk(InstitutionOwned):
+    """Loans of one close that are worked out together; claimed by a connection, done with its commit."""
+
+    on = models.DateField()
+    n = models.PositiveIntegerField()
+    after = models.UUIDField()  # keys above this one …
+    through = models.UUIDField()  # … up to this one
+    loans = models.PositiveIntegerField(default=0)
+    changed = models.PositiveIntegerField(default=0)
+    done_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta(InstitutionOwned.Meta):
+        constraints: ClassVar = [models.UniqueConstraint(fields=["institution", "on", "n"], name="close_chunk_once")]
+
+    def __str__(self) -> str:
+        return f"{self.on} {self.n}"
 
 
 class PortfolioDay(InstitutionOwned):
@@ -61,10 +147,11 @@ class PortfolioDay(InstitutionOwned):
     is_refinanced = models.BooleanField(default=False)
     is_judicial = models.BooleanField(default=False)
     loans = models.PositiveIntegerField()
-    debtors = models.PositiveIntegerField()
+    debtors = models.PositiveIntegerField()  # each debtor once in the whole day: where their oldest loan is
     principal = MoneyField()
     overdue = MoneyField()  # the part that is "vencido" by the norm, judicial left out
     accrued = MoneyField()
+    interest = MoneyField(default=0)  # earned since the close before this one
     provision = MoneyField()
     weighted_tea = models.DecimalField(max_digits=24, decimal_places=8)  # sum of soles times TEA
 

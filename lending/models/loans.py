@@ -308,7 +308,10 @@ class Repayment(InstitutionOwned):
                 condition=models.Q(amount__gt=0) | models.Q(amount=0, kind="payoff"), name="repayment_amount_positive"
             ),
         ]
-        indexes: ClassVar = [models.Index(fields=["institution", "loan", "on"], name="repayment_history")]
+        indexes: ClassVar = [
+            models.Index(fields=["institution", "loan", "on"], name="repayment_history"),
+            models.Index(fields=["institution", "on"], name="repayment_by_day"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.number}"
