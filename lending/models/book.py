@@ -24,10 +24,7 @@ class Derived(InstitutionOwned):
 
 
 class DailyLoanState(Derived):
-    """How one loan stood at the end of one day, as the nightly close worked it out.
-
-    A loan that ended since the last close has a last row, with nothing owed.
-    """
+    """How one loan stood at the end of one day, as the nightly close worked it out; only loans with a balance."""
 
     class Situation(models.IntegerChoices):
         CURRENT = 0, _("Vigente")
@@ -43,8 +40,7 @@ class DailyLoanState(Derived):
     overdue = MoneyField()  # principal of installments due and unpaid
     past_due = MoneyField()  # "vencido" by the norm of its credit type, judicial included
     accrued = MoneyField()  # interest earned and not due yet
-    earned = MoneyField()  # interest earned since disbursement, paid or not
-    interest = MoneyField()  # … of which since the close before this one
+    receivable = MoneyField()  # interest earned, due or not, and neither collected nor waived
     moratory = MoneyField()  # owed
     days_late = models.PositiveIntegerField()
     loan_class = models.PositiveSmallIntegerField()  # by this loan alone, 0 … 4
@@ -86,8 +82,9 @@ class RunningInstallment(Derived):
     revision = models.PositiveIntegerField()
     starts_on = models.DateField()
     due_on = models.DateField()  # of a loan past its last installment: the end of time
-    interest = MoneyField()
+    earns = MoneyField()  # interest of the whole line
     earned_before = MoneyField()  # interest of all lines before this one
+    collected = MoneyField()  # interest paid or waived, of all lines
     opening = MoneyField()  # principal the plan leaves when the line starts
 
     class Meta(Derived.Meta):
@@ -102,7 +99,6 @@ class CloseRun(InstitutionOwned):
 
     on = models.DateField()
     previous_on = models.DateField(null=True, blank=True)  # the last day closed before it
-    is_opening = models.BooleanField(default=False)  # of an imported book: states without journals
     step = models.CharField(max_length=20, blank=True)  # last done
     progress = models.JSONField(default=dict)  # step: rows and seconds
     started_at = models.DateTimeField(db_default=Now())
@@ -151,7 +147,6 @@ class PortfolioDay(InstitutionOwned):
     principal = MoneyField()
     overdue = MoneyField()  # the part that is "vencido" by the norm, judicial left out
     accrued = MoneyField()
-    interest = MoneyField(default=0)  # earned since the close before this one
     provision = MoneyField()
     weighted_tea = models.DecimalField(max_digits=24, decimal_places=8)  # sum of soles times TEA
 

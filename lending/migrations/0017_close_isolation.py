@@ -21,7 +21,7 @@ def fill(apps, schema_editor):
 
 
 class Migration(migrations.Migration):
-    dependencies = [("lending", "0014_close")]
+    dependencies = [("lending", "0016_close")]
 
     operations = [
         IsolateTable("DailyLoanState", supervised=True),

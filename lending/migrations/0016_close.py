@@ -12,7 +12,7 @@ import lending.fields
 class Migration(migrations.Migration):
     dependencies = [
         ("accounts", "0007_data_rights_isolation"),
-        ("lending", "0013_portfolio_isolation"),
+        ("lending", "0015_closed_months"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
@@ -221,8 +221,9 @@ class Migration(migrations.Migration):
                 ("revision", models.PositiveIntegerField()),
                 ("starts_on", models.DateField()),
                 ("due_on", models.DateField()),
-                ("interest", lending.fields.MoneyField()),
+                ("earns", lending.fields.MoneyField()),
                 ("earned_before", lending.fields.MoneyField()),
+                ("collected", lending.fields.MoneyField()),
                 ("opening", lending.fields.MoneyField()),
             ],
             options={
@@ -237,18 +238,8 @@ class Migration(migrations.Migration):
         ),
         migrations.AddField(
             model_name="closerun",
-            name="is_opening",
-            field=models.BooleanField(default=False),
-        ),
-        migrations.AddField(
-            model_name="closerun",
             name="previous_on",
             field=models.DateField(blank=True, null=True),
-        ),
-        migrations.AddField(
-            model_name="portfolioday",
-            name="interest",
-            field=lending.fields.MoneyField(default=0),
         ),
         migrations.AddIndex(
             model_name="repayment",
@@ -338,8 +329,7 @@ class Migration(migrations.Migration):
                 ("overdue", lending.fields.MoneyField()),
                 ("past_due", lending.fields.MoneyField()),
                 ("accrued", lending.fields.MoneyField()),
-                ("earned", lending.fields.MoneyField()),
-                ("interest", lending.fields.MoneyField()),
+                ("receivable", lending.fields.MoneyField()),
                 ("moratory", lending.fields.MoneyField()),
                 ("days_late", models.PositiveIntegerField()),
                 ("loan_class", models.PositiveSmallIntegerField()),
