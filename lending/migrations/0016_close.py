@@ -241,6 +241,16 @@ class Migration(migrations.Migration):
             name="previous_on",
             field=models.DateField(blank=True, null=True),
         ),
+        migrations.AddField(
+            model_name="portfolioday",
+            name="receivable",
+            field=lending.fields.MoneyField(default=0),
+        ),
+        migrations.AddField(
+            model_name="portfolioday",
+            name="suspended",
+            field=lending.fields.MoneyField(default=0),
+        ),
         migrations.AddIndex(
             model_name="repayment",
             index=models.Index(fields=["institution", "on"], name="repayment_by_day"),

@@ -147,6 +147,8 @@ class PortfolioDay(InstitutionOwned):
     principal = MoneyField()
     overdue = MoneyField()  # the part that is "vencido" by the norm, judicial left out
     accrued = MoneyField()
+    receivable = MoneyField(default=0)  # interest earned and not collected, of loans that still count it as income
+    suspended = MoneyField(default=0)  # the same of loans past due or in court
     provision = MoneyField()
     weighted_tea = models.DecimalField(max_digits=24, decimal_places=8)  # sum of soles times TEA
 

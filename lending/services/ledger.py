@@ -18,7 +18,7 @@ from lending.ledger import Line
 from lending.models import CloseRun, LedgerEntry, LedgerPeriod, Loan
 from lending.selectors.ledger import trial_balance
 
-BOOKS_LOCK: Final = 7_302  # advisory lock class: postings share it, closing a month has it alone
+BOOKS_LOCK: Final = 7_302  # advisory lock class: postings share it, closing a day or a month has it alone
 
 
 def post_journal(
@@ -52,8 +52,8 @@ def post_journal(
 def accounting_day(value_day: date) -> date:
     """The day an act of `value_day` is booked on: itself while its books are open, today otherwise.
 
-    A day is open until its nightly close has ended and its month is not closed. Holds off the closing of months
-    until the transaction ends. Raises InvalidState when today's books are closed as well.
+    A day is open until its nightly close begins and while its month is not closed. Holds off both until the
+    transaction ends. Raises InvalidState when today's books are closed as well.
     """
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock_shared(%s, %s::int)", [BOOKS_LOCK, current_institution_id()])
@@ -70,8 +70,8 @@ def accounting_day(value_day: date) -> date:
 
 
 def closed_through() -> date | None:
-    """The last day whose books are closed: by its nightly close, or with its month."""
-    day = CloseRun.objects.filter(finished_at__isnull=False).order_by("-on").values_list("on", flat=True).first()
+    """The last day whose books are closed: by its nightly close, running or done, or with its month."""
+    day = CloseRun.objects.order_by("-on").values_list("on", flat=True).first()
     month = LedgerPeriod.objects.order_by("-month").values_list("month", flat=True).first()
     ends = [end for end in (day, _last_day(month) if month else None) if end]
     return max(ends, default=None)
