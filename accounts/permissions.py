@@ -37,6 +37,8 @@ PERMISSIONS: dict[str, frozenset[str]] = {
     "lending.propose_decision": frozenset({"officer"}),
     "lending.decide_application": frozenset({"approver"}),
     "lending.assess_application": frozenset({"system", "officer"}),
+    "lending.view_contracts": frozenset({"officer", "approver", "manager", "auditor"}),
+    "lending.make_contract": frozenset({"officer"}),
     "lending.view_products": STAFF,
     "lending.manage_products": frozenset({"manager"}),
     "lending.manage_policy": frozenset({"manager"}),

@@ -151,6 +151,11 @@ def _between(amounts: list[Decimal]) -> str:
     return _("%(low)s a %(high)s") % {"low": format_money(low), "high": format_money(high)}
 
 
+def contract_code(institution: Any, number: int) -> str:
+    """The number of a contract as people see it: `QT-C1001`."""
+    return f"{institution.number_prefix}-C{number}"
+
+
 def application_code(institution: Any, application: Any) -> str:
     """The number people see and say: `QT-48213`."""
     return f"{institution.number_prefix}-{application.number}"

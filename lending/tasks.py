@@ -37,10 +37,12 @@ def notify_applicants(institution_id: int) -> None:
 
 @shared_task(**RETRIED)
 def expire_institution(institution_id: int) -> None:
-    """End offers and drafts whose last day has passed."""
+    """End offers, contracts and drafts whose last day has passed."""
+    from lending.services.contracts import expire_contracts
     from lending.services.expiry import expire_drafts, expire_offers
 
     expire_offers(institution_id=institution_id)
+    expire_contracts(institution_id=institution_id)
     expire_drafts(institution_id=institution_id)
 
 

@@ -6,8 +6,22 @@ from typing import Any, Final
 D = Decimal
 
 POLICIES: Final[dict[str, dict[str, Any]]] = {
-    "qantu": {"automatic_limit": D(2500), "approve_from": 640, "decline_below": 540, "pd_max": D("0.25")},
-    "tarpuy": {"automatic_limit": D(2000), "approve_from": 650, "decline_below": 560, "pd_max": D("0.20")},
+    "qantu": {
+        "automatic_limit": D(2500),
+        "approve_from": 640,
+        "decline_below": 540,
+        "pd_max": D("0.25"),
+        "insurer": "Aseguradora Andes (de ejemplo)",
+        "insurance_policy": "DG-2026-0417",
+    },
+    "tarpuy": {
+        "automatic_limit": D(2000),
+        "approve_from": 650,
+        "decline_below": 560,
+        "pd_max": D("0.20"),
+        "insurer": "Vida Sur Seguros (de ejemplo)",
+        "insurance_policy": "GRP-88102",
+    },
 }
 
 # slug: (name, segment, terms)

@@ -325,3 +325,16 @@ class PolicyForm(forms.Form):
     disbursement_goal = AmountFormField(
         label=_("Meta de desembolsos al mes"), subject=_("La meta"), required=False, widget=MoneyInput()
     )
+    insurer = forms.CharField(
+        label=_("Aseguradora del desgravamen"),
+        help_text=_("La Hoja Resumen la nombra: sin ella no se hacen contratos de productos con seguro."),
+        max_length=120,
+        required=False,
+    )
+    insurance_policy = forms.CharField(label=_("Número de póliza"), max_length=60, required=False)
+    moratory_tea = PercentField(
+        label=_("Tasa moratoria efectiva anual"),
+        help_text=_("Vacío: la máxima legal del día del contrato."),
+        max_value=100,
+        required=False,
+    )

@@ -18,6 +18,7 @@ from lending.models.parameters import Holiday, Parameter
 from lending.models.portfolio import PortfolioFlow, RollMonth, VintageMonth
 from lending.models.products import LendingPolicy, Product, ProductVersion
 from lending.models.risk import ClassRule, ExternalClass, ProvisionRate
+from lending.models.signing import SigningCode
 
 __all__ = [
     "Allocation",
@@ -58,5 +59,6 @@ __all__ = [
     "ReviewRequest",
     "RollMonth",
     "RunningInstallment",
+    "SigningCode",
     "VintageMonth",
 ]

@@ -132,6 +132,12 @@ class LendingPolicy(InstitutionOwned):
     draft_days = models.PositiveSmallIntegerField(_("días para terminar una solicitud"), default=30)
     par30_limit = models.DecimalField(_("límite de PAR30"), max_digits=5, decimal_places=4, default=Decimal("0.055"))
     disbursement_goal = MoneyField(_("meta de desembolsos al mes"), null=True, blank=True)
+    # What contracts say besides the product's terms.
+    insurer = models.CharField(_("aseguradora del desgravamen"), max_length=120, blank=True)
+    insurance_policy = models.CharField(_("número de póliza"), max_length=60, blank=True)
+    moratory_tea = models.DecimalField(  # None: the highest the law allows on the day
+        _("tasa moratoria efectiva anual"), max_digits=12, decimal_places=8, null=True, blank=True
+    )
     created_by = models.ForeignKey(User, models.PROTECT, related_name="+", null=True, blank=True)
     created_at = models.DateTimeField(db_default=Now())
 

@@ -10,7 +10,7 @@ from django.db.models import QuerySet
 from lending.affordability import CapacityPolicy, StressPolicy
 from lending.matching import MatchingPolicy, ProductAmortization, ProductTerms
 from lending.models import LendingPolicy, Parameter, ProductVersion
-from lending.parameters import parameter
+from lending.parameters import MORATORY_SHARE, parameter
 from lending.policy import DecisionPolicy
 from lending.schedules import InsuranceBase
 
@@ -55,6 +55,15 @@ def product_terms(version: ProductVersion) -> ProductTerms:
 def usury_cap(on: date, currency: str = "PEN") -> Parameter | None:
     """The legal limit of TEA in force on a day; None while it is not loaded, which blocks every new offer."""
     return parameter(Parameter.Code.USURY_CAP_TEA, on, currency)
+
+
+def moratory_cap(on: date, currency: str = "PEN") -> Decimal | None:
+    """The highest legal moratory TEA on a day: as published, or its share of the usury cap; None without either."""
+    published = parameter(Parameter.Code.MORATORY_CAP_TEA, on, currency)
+    if published:
+        return published.value
+    cap = usury_cap(on, currency)
+    return cap.value * MORATORY_SHARE if cap else None
 
 
 def policy_in_force() -> LendingPolicy:

@@ -10,8 +10,7 @@ from typing import Any, Final
 from uuid import UUID
 
 import orjson
-from django.db import connection, transaction
-from django.db.models import Max
+from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -19,7 +18,7 @@ from accounts import audit, consent, outbox
 from accounts.actors import Actor
 from accounts.clock import today
 from accounts.crypto import lookup_hash
-from accounts.errors import InvalidInput, NotAllowed, NotFound
+from accounts.errors import InvalidInput, InvalidState, NotAllowed, NotFound
 from accounts.models import Consent, Institution, User
 from accounts.services import join_as_applicant
 from accounts.tenancy.scope import current_institution_id
@@ -28,6 +27,7 @@ from lending.identity import Identity, clean_identity
 from lending.models import (
     Applicant,
     Application,
+    Contract,
     EnterpriseProfile,
     FarmProfile,
     HouseholdProfile,
@@ -38,11 +38,11 @@ from lending.models import (
 from lending.money import NotAnAmount, parse_amount
 from lending.selectors.applications import application_for
 from lending.selectors.products import policy_in_force
+from lending.services.numbers import APPLICATIONS, next_number
 from lending.services.states import move, require_state
 from scoring.models import Segment
 
 FIRST_NUMBER: Final = 10_001
-NUMBER_LOCK: Final = 7_301  # advisory lock class: application numbers of one institution
 MAX_DRAFT_BYTES: Final = 60_000
 
 Status = Application.Status
@@ -107,7 +107,8 @@ def start_application(
         actor.require("lending.file_for_applicant")
     else:
         actor = _as_applicant(actor)
-    number = _next_number()  # also makes two starts of one person wait for each other
+    # The lock on numbers also makes two starts of one person wait for each other.
+    number = next_number(Application, APPLICATIONS, FIRST_NUMBER)
     asked = {"amount": amount, "term_months": term_months, "product_id": product_id}
     draft = None if for_other else _untouched_draft(actor, segment)
     if draft:
@@ -226,6 +227,8 @@ def withdraw_application(*, application_id: UUID, actor: Actor) -> Application:
     application = _own(application_id, actor)
     if application.status == Status.WITHDRAWN:
         return application
+    if Contract.objects.filter(application_id=application.pk, status=Contract.Status.SIGNED).exists():
+        raise InvalidState(_("Ya firmaste el contrato. Anúlalo primero: no cuesta nada antes del desembolso."))
     before = application.status
     move(application, "withdraw", Status.WITHDRAWN)
     close_application(application)
@@ -241,6 +244,9 @@ def close_application(application: Application) -> None:
     application.save(update_fields=["status", "decided_at", "decide_by", "draft_until", "draft", "saved_at"])
     Offer.objects.filter(application_id=application.pk, status__in=[Offer.Status.OPEN, Offer.Status.CHOSEN]).update(
         status=Offer.Status.WITHDRAWN
+    )
+    Contract.objects.filter(application_id=application.pk, status=Contract.Status.OPEN).update(
+        status=Contract.Status.CANCELLED
     )
     ReviewRequest.objects.filter(application_id=application.pk, closed_at__isnull=True).update(closed_at=now)
     outbox.complete("lending.application.submitted", [application.pk])
@@ -280,15 +286,6 @@ def _channel(actor: Actor, *, at_counter: bool) -> str:
     if at_counter:
         return Channel.COUNTER
     return Channel.API if actor.kind == "client" or actor.channel == "api" else Channel.WEB
-
-
-def _next_number() -> int:
-    """The institution's next number, taken under a lock that lasts until the transaction ends."""
-    institution_id = current_institution_id()
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(%s, %s::int)", [NUMBER_LOCK, institution_id])
-    last = Application.objects.aggregate(last=Max("number"))["last"]
-    return max((last or 0) + 1, FIRST_NUMBER)
 
 
 def _untouched_draft(actor: Actor, segment: str) -> Application | None:

@@ -1,13 +1,9 @@
 """Papers and photos of an application: received, reviewed and opened, sealed in the private store."""
 
 import hashlib
-import weakref
-from functools import partial
 from typing import Any, Final
 from uuid import UUID
 
-from django.core.files.base import ContentFile
-from django.core.files.storage import default_storage
 from django.core.files.uploadedfile import UploadedFile
 from django.db import transaction
 from django.utils import timezone
@@ -15,13 +11,10 @@ from django.utils.translation import gettext as _
 
 from accounts import audit
 from accounts.actors import Actor
-from accounts.crypto import decrypt, encrypt
 from accounts.errors import InvalidInput, InvalidState, NotFound, Unavailable
-from accounts.models import Institution
-from accounts.models.base import uuid7
-from accounts.tenancy.scope import current_institution_id
 from lending.models import Application, Document
 from lending.selectors.applications import application_for
+from lending.services.store import forget_sealed, keep_sealed, open_sealed
 from lending.uploads import MAX_BYTES, RefusedUpload, made_safe, too_large
 
 MOST_DOCUMENTS: Final = 40
@@ -55,7 +48,7 @@ def add_document(*, application_id: UUID, actor: Actor, kind: str, upload: Uploa
         media_type=safe.media_type,
         size=len(safe.content),
         sha256=digest,
-        stored_name=_store(safe.content),
+        stored_name=keep_sealed(safe.content),
         uploaded_by_id=actor.user_id,
     )
     audit.record(
@@ -87,7 +80,7 @@ def remove_document(*, document_id: UUID, actor: Actor) -> None:
     )  # fmt: skip
     name = document.stored_name
     document.delete()
-    transaction.on_commit(lambda: default_storage.delete(name), robust=True)
+    forget_sealed(name)
 
 
 @transaction.atomic
@@ -129,11 +122,7 @@ def open_document(*, document_id: UUID, actor: Actor) -> tuple[bytes, str]:
     )
     if not mine and not filed:
         actor.require("lending.view_documents")
-    try:
-        with default_storage.open(document.stored_name) as stored:
-            content = decrypt(stored.read())
-    except OSError as error:
-        raise Unavailable(_("El documento no está disponible en este momento.")) from error
+    content = open_sealed(document.stored_name)
     if hashlib.sha256(content).hexdigest() != document.sha256:
         raise Unavailable(_("El documento guardado no coincide con su sello."), code="document_changed")
     audit.record(actor, "lending.document.opened", document, application=document.application_id, kind=document.kind)
@@ -168,26 +157,3 @@ def _writable(application_id: UUID, actor: Actor) -> Application:
     if not owner and not actor.can("lending.file_for_applicant"):
         actor.require("lending.review_documents")
     return application
-
-
-def _store(content: bytes) -> str:
-    """Write the sealed bytes; the file goes away unless the transaction commits.
-
-    Django drops its commit hooks on every way out but the commit. The token lives in one of them, so the
-    finalizer runs exactly when nothing was kept.
-    """
-    institution = Institution.objects.get(pk=current_institution_id())
-    name = default_storage.save(f"institutions/{institution.uuid}/{uuid7()}", ContentFile(encrypt(content)))
-    token = _Token()
-    undo = weakref.finalize(token, default_storage.delete, name)
-    transaction.on_commit(partial(_keep, token, undo))
-    return name
-
-
-class _Token:
-    """Held by a commit hook."""
-
-
-def _keep(_token: _Token, undo: weakref.finalize) -> None:
-    """The transaction has committed: the file stays."""
-    undo.detach()

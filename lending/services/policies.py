@@ -9,10 +9,12 @@ from django.utils.translation import gettext as _
 
 from accounts import audit
 from accounts.actors import Actor
+from accounts.clock import today
 from accounts.errors import InvalidInput
+from accounts.formats import format_percent
 from accounts.tenancy.scope import current_institution_id
 from lending.models import LendingPolicy
-from lending.selectors.products import policy_in_force
+from lending.selectors.products import moratory_cap, policy_in_force
 
 FIELDS: Final = (
     "approve_from",
@@ -28,6 +30,9 @@ FIELDS: Final = (
     "draft_days",
     "par30_limit",
     "disbursement_goal",
+    "insurer",
+    "insurance_policy",
+    "moratory_tea",
 )
 POLICY_LOCK: Final = 7_302
 
@@ -95,6 +100,12 @@ def _new_version(actor: Actor, values: dict[str, Any]) -> LendingPolicy:
     for name in ("offer_days", "decision_hours", "draft_days"):
         if name not in errors and getattr(policy, name) < 1:
             errors[name] = [_("Debe ser al menos 1")]
+    highest = moratory_cap(today())
+    too_high = highest is not None and policy.moratory_tea is not None and policy.moratory_tea > highest
+    if "moratory_tea" not in errors and highest is not None and too_high:
+        errors["moratory_tea"] = [_("El máximo legal de hoy es %(highest)s") % {"highest": format_percent(highest)}]
+    if bool(policy.insurer) != bool(policy.insurance_policy):
+        errors["insurance_policy"] = [_("Escribe la aseguradora y el número de la póliza, los dos")]
     if errors:
         raise InvalidInput(fields=errors)
     policy.save()

@@ -7,10 +7,12 @@ from typing import Any
 
 import pytest
 
+from accounts.actors import Actor
 from accounts.models import Institution
 from accounts.tenancy.scope import institution_scope
-from lending.models import Application, ProductVersion
+from lending.models import Application, LendingPolicy, Offer, ProductVersion
 from lending.services.assessments import assess_waiting
+from lending.services.decisions import choose_offer
 from lending.tests import factories
 from scoring import registry
 from scoring.model_files import dump_model
@@ -90,3 +92,27 @@ def referred(institution: Institution, assessed: Callable[..., Application]) -> 
     application = assessed("household", amount=Decimal(6000), term_months=18)
     assert application.status == Application.Status.REFERRED
     return application
+
+
+@pytest.fixture
+def insured(institution: Institution) -> LendingPolicy:
+    """A policy under which the program itself approves, with the insurer that contracts name."""
+    return LendingPolicy.objects.create(
+        number=1, approve_from=301, decline_below=300, pd_max=Decimal("0.99"), insurer="Vida Andes",
+        insurance_policy="DG-77",
+    )  # fmt: skip
+
+
+@pytest.fixture
+def borrower(institution: Institution) -> Actor:
+    """A person with a confirmed mobile, who applies over the web."""
+    return factories.applicant_of(institution, phone="+51987654321", phone_verified=True)
+
+
+@pytest.fixture
+def chosen(institution: Institution, ready: None, insured: LendingPolicy, borrower: Actor) -> Offer:
+    """The offer the borrower chose."""
+    with institution_scope(institution.pk):
+        application = factories.submitted(institution, actor=borrower)
+        assess_waiting(institution_id=institution.pk)
+        return choose_offer(offer_id=application.offers.get().pk, actor=borrower)

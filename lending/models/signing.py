@@ -1,0 +1,33 @@
+from typing import ClassVar
+
+from django.db import models
+from django.db.models.functions import Now
+from django.utils.translation import gettext_lazy as _
+
+from accounts.models import User
+from accounts.models.base import InstitutionForeignKey, InstitutionOwned
+from lending.models.loans import Contract
+
+
+class SigningCode(InstitutionOwned):
+    """A code sent to a borrower so that they sign one contract: once, within minutes, in a few attempts."""
+
+    class Channel(models.TextChoices):
+        SMS = "sms", _("Mensaje de texto")
+        EMAIL = "email", _("Correo")
+
+    contract = InstitutionForeignKey(Contract, models.CASCADE, related_name="signing_codes")
+    code_hash = models.CharField(max_length=64)  # keyed; the code itself is nowhere
+    channel = models.CharField(max_length=5, choices=Channel)
+    address = models.CharField(max_length=80)  # masked, enough for its owner to know which one
+    requested_by = models.ForeignKey(User, models.PROTECT, null=True, blank=True, related_name="+")
+    created_at = models.DateTimeField(db_default=Now())
+    expires_at = models.DateTimeField()
+    attempts = models.PositiveSmallIntegerField(default=0)
+    used_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta(InstitutionOwned.Meta):
+        indexes: ClassVar = [models.Index(fields=["institution", "contract", "created_at"], name="signing_code_newest")]
+
+    def __str__(self) -> str:
+        return f"{self.channel} {self.address}"

@@ -1,0 +1,189 @@
+"""The contract a borrower signs: Hoja Resumen and cronograma (Ley 28587; Res. SBS 3274-2017). Pure."""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from typing import Any, Final
+
+import orjson
+
+from accounts.formats import format_money, format_percent
+from lending.schedules import Amortization, FeeWhen, Schedule
+
+VERSION: Final = "2026-11"  # of the words below; a text that changes gets a new one
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Policy:
+    """The credit life insurance: who insures, under which policy; `own` when the borrower endorsed theirs."""
+
+    insurer: str
+    number: str
+    own: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Agreement:
+    """What is agreed between whom, before it is put into words. Rates are fractions, money is soles."""
+
+    code: str
+    made_on: date
+    valid_until: date
+    lender: Mapping[str, str]  # name, ruc, address, phone
+    borrower: Mapping[str, str]  # name, document
+    product: str
+    schedule: Schedule
+    moratory_tea: Decimal
+    itf_rate: Decimal
+    insurance: Policy | None
+
+
+def summary_of(agreement: Agreement) -> dict[str, Any]:
+    """The Hoja Resumen as plain JSON: who, the figures, the lines people read and the clauses."""
+    schedule, totals = agreement.schedule, agreement.schedule.totals
+    return {
+        "version": VERSION,
+        "code": agreement.code,
+        "made_on": agreement.made_on.isoformat(),
+        "valid_until": agreement.valid_until.isoformat(),
+        "lender": dict(agreement.lender),
+        "borrower": dict(agreement.borrower),
+        "product": agreement.product,
+        "disbursement_on": schedule.terms.disbursed_on.isoformat(),
+        "first_due_on": schedule.rows[0].due_on.isoformat(),
+        "matures_on": schedule.last_due_on.isoformat(),
+        "own_insurance": bool(agreement.insurance and agreement.insurance.own),
+        "figures": {
+            "amount": str(schedule.terms.principal),
+            "received": str(totals.received),
+            "installment": str(schedule.installment),
+            "tea": str(schedule.tea),
+            "tcea": str(schedule.tcea.quantize(Decimal("1e-8"))),
+            "moratory_tea": str(agreement.moratory_tea),
+            "interest": str(totals.interest),
+            "insurance": str(totals.insurance),
+            "fees": str(totals.fees + totals.upfront_fees),
+            "total": str(totals.total),
+        },
+        "lines": [{"label": label, "value": value} for label, value in _lines(agreement)],
+        "clauses": [{"title": title, "text": text} for title, text in _clauses(agreement)],
+    }
+
+
+def canonical_bytes(summary: Mapping[str, Any], schedule: Mapping[str, Any], terms: Mapping[str, Any]) -> bytes:
+    """The exact bytes that are hashed and signed: JSON with sorted keys."""
+    return orjson.dumps({"schedule": schedule, "summary": summary, "terms": terms}, option=orjson.OPT_SORT_KEYS)
+
+
+def document_sha256(summary: Mapping[str, Any], schedule: Mapping[str, Any], terms: Mapping[str, Any]) -> str:
+    """SHA-256 of what is shown, in hex."""
+    return hashlib.sha256(canonical_bytes(summary, schedule, terms)).hexdigest()
+
+
+def _lines(agreement: Agreement) -> list[tuple[str, str]]:
+    schedule, totals = agreement.schedule, agreement.schedule.totals
+    itf = format_percent(agreement.itf_rate, 3)
+    return [
+        ("Producto", agreement.product),
+        ("Moneda y monto del préstamo", f"Soles, {format_money(schedule.terms.principal)}"),
+        ("Monto que recibes", format_money(totals.received)),
+        ("Fecha de desembolso", _day(schedule.terms.disbursed_on)),
+        ("Forma de pago", _how(schedule)),
+        ("Primera y última cuota", f"{_day(schedule.rows[0].due_on)} y {_day(schedule.last_due_on)}"),
+        ("Tasa de interés compensatorio efectiva anual (TEA), fija, año de 360 días", format_percent(schedule.tea)),
+        ("Tasa de costo efectivo anual (TCEA)", format_percent(schedule.tcea)),
+        ("Monto total de intereses compensatorios", format_money(totals.interest)),
+        ("Tasa de interés moratorio efectiva anual", format_percent(agreement.moratory_tea)),
+        *_insurance(agreement),
+        ("Comisiones", _fees(schedule)),
+        ("Gastos de terceros", "Ninguno"),
+        ("Penalidades", "Ninguna"),
+        ("Garantías", "Ninguna"),
+        ("Impuesto a las transacciones financieras (ITF)", f"{itf} de cada movimiento; no es parte de la TCEA"),
+        ("Total que pagarás si pagas en las fechas del cronograma", format_money(totals.total)),
+    ]
+
+
+def _how(schedule: Schedule) -> str:
+    count, amount = len(schedule.rows), format_money(schedule.installment)
+    if count == 1:
+        return f"Una sola cuota de {amount}"
+    if schedule.terms.amortization is Amortization.BULLET:
+        return f"{count - 1} cuotas de interés y una última con el capital, de {amount}"
+    return f"{count} cuotas de {amount}; la última puede variar en céntimos"
+
+
+def _insurance(agreement: Agreement) -> list[tuple[str, str]]:
+    insurance = agreement.insurance
+    if insurance is None:
+        return [("Seguro de desgravamen", "No tiene")]
+    if insurance.own:
+        return [
+            ("Seguro de desgravamen", "Póliza propia del titular, endosada a favor de la entidad; sin costo aquí"),
+            ("Aseguradora y número de póliza", f"{insurance.insurer}, póliza {insurance.number}"),
+        ]
+    charged = agreement.schedule.terms.insurance
+    rate = format_percent(charged.monthly_rate, 3) if charged else "0 %"
+    premium = format_money(agreement.schedule.totals.insurance)
+    return [
+        ("Seguro de desgravamen", f"{rate} al mes sobre el saldo; prima total {premium}"),
+        ("Aseguradora y número de póliza", f"{insurance.insurer}, póliza {insurance.number}"),
+    ]
+
+
+def _fees(schedule: Schedule) -> str:
+    kept = sum((fee.amount or 0 for fee in schedule.terms.fees if fee.when is FeeWhen.UPFRONT_DEDUCTED), Decimal(0))
+    return f"Afiliación, {format_money(kept)}, una sola vez, se descuenta al desembolsar" if kept else "Ninguna"
+
+
+def _clauses(agreement: Agreement) -> list[tuple[str, str]]:
+    lender = agreement.lender["name"]
+    return [
+        (
+            "Pagar antes",
+            "Puedes pagar antes, todo o parte, cualquier día y sin costo: no hay comisión, gasto ni penalidad, y el"
+            " interés se calcula solo hasta ese día. Si pagas más de dos cuotas juntas (pago anticipado), eliges"
+            " entre bajar el monto de tus cuotas o acortar el plazo, y te damos el cronograma nuevo; si no eliges en"
+            " 15 días, se acorta el plazo. Si prefieres adelantar cuotas, el dinero paga las que siguen en su fecha y"
+            " el interés no baja. (Ley 29571, arts. 85 y 86)",
+        ),
+        (
+            "Si te atrasas",
+            "Desde el primer día de atraso se cobra solo interés moratorio, a la tasa de esta hoja, sobre el capital"
+            " vencido, además del interés compensatorio. No hay penalidades ni gastos de cobranza, y los intereses no"
+            " se suman al capital. El atraso se reporta a las centrales de riesgo y puede subir tu clasificación de"
+            " deudor; si continúa, la entidad puede cobrar por la vía judicial. Si no vas a poder pagar, avísanos"
+            " antes: se puede pedir una reprogramación.",
+        ),
+        (
+            "Cómo se aplica un pago",
+            "Primero la cuota más antigua; dentro de cada una: interés moratorio, comisiones, seguro, interés y"
+            " capital, en ese orden.",
+        ),
+        (
+            "Seguro",
+            "El seguro de desgravamen paga el saldo si falleces o quedas en invalidez total y permanente. Puedes usar"
+            " una póliza tuya con igual cobertura, endosada a favor de la entidad, en lugar de la que se ofrece.",
+        ),
+        (
+            "Condiciones",
+            "La tasa es fija: nadie puede cambiarla, ni los cobros, mientras dure el préstamo. Firmar no te obliga"
+            " hasta recibir el dinero: puedes anular el contrato antes del desembolso sin costo.",
+        ),
+        (
+            "Firma electrónica",
+            f"Este contrato se firma con un código de un solo uso que {lender} envía al celular o correo del titular."
+            " La huella SHA-256 identifica exactamente lo que se mostró y se firmó.",
+        ),
+        (
+            "Reclamos",
+            f"Puedes reclamar en el Libro de Reclamaciones de {lender}, gratis; se responde en 15 días hábiles. También"
+            " ante Indecopi o, si la supervisa, la SBS.",
+        ),
+    ]
+
+
+def _day(day: date) -> str:
+    return f"{day:%d/%m/%Y}"

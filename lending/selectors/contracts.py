@@ -1,0 +1,45 @@
+"""Reading contracts: whose they are, and what is shown of one."""
+
+from uuid import UUID
+
+from django.db.models import Q, QuerySet
+
+from accounts.actors import Actor
+from accounts.errors import NotFound
+from lending.models import Contract
+from lending.papers.contract import document_sha256
+
+
+def contracts_visible_to(actor: Actor) -> QuerySet[Contract]:
+    """Contracts of the institution in scope that the actor may read: staff all, applicants and programs their own."""
+    if actor.can("lending.view_contracts"):
+        return Contract.objects.all()
+    if actor.kind == "client":
+        mine = Q(application__api_client_id=actor.client_id) if actor.client_id else Q(pk__in=[])
+    else:
+        mine = Q(application__owner_id=actor.user_id) if actor.user_id is not None else Q(pk__in=[])
+    return Contract.objects.filter(mine)
+
+
+def contract_for(actor: Actor, contract_id: UUID, *, lock: bool = False) -> Contract:
+    """One contract the actor may read, its row locked when a service is about to change it. Raises NotFound."""
+    found = contracts_visible_to(actor).filter(pk=contract_id).select_related("application", "applicant")
+    contract = (found.select_for_update(of=("self",)) if lock else found).first()
+    if contract is None:
+        raise NotFound
+    return contract
+
+
+def standing_contract(application_id: UUID) -> Contract | None:
+    """The newest contract of an application that was not cancelled."""
+    return (
+        Contract.objects.filter(application_id=application_id)
+        .exclude(status=Contract.Status.CANCELLED)
+        .order_by("-number")
+        .first()
+    )
+
+
+def is_as_shown(contract: Contract) -> bool:
+    """Whether what is stored is still what was hashed when the contract was made."""
+    return document_sha256(contract.summary, contract.schedule, contract.terms) == contract.document_sha256

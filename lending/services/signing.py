@@ -1,0 +1,231 @@
+"""Signing a contract: a code to the borrower's own phone or mail, typed once, on exactly what was shown.
+
+An authenticated click with a second step (Ley 28587; Res. SBS 3274-2017). At the counter an officer sits beside
+the borrower, who still signs with the code that reaches them alone.
+"""
+
+import hmac
+import secrets
+from datetime import date, timedelta
+from typing import Final
+from uuid import UUID, uuid4
+
+from django.db import transaction
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from accounts import audit, crypto, messages, outbox
+from accounts.actors import Actor
+from accounts.clock import today
+from accounts.errors import InvalidInput, InvalidState, NotAllowed, Unavailable
+from accounts.formats import format_moment
+from accounts.models import Institution
+from accounts.phones import mask_mobile
+from lending.models import Contract, SigningCode
+from lending.selectors.contracts import contract_for, is_as_shown
+from lending.services.contracts import check_cap, own_contract, require_open, written_pdf
+from lending.services.store import forget_sealed, keep_sealed, open_sealed
+
+CODE_LASTS: Final = timedelta(minutes=10)
+PAUSE: Final = timedelta(seconds=30)
+MOST_CODES: Final = 5  # an hour
+MOST_ATTEMPTS: Final = 5  # with one code
+Channel = SigningCode.Channel
+
+
+@transaction.atomic
+def send_signing_code(*, contract_id: UUID, actor: Actor, on: date | None = None) -> SigningCode:
+    """Send the borrower a code to sign this contract with; it ends any earlier one.
+
+    Raises NotFound, NotAllowed, InvalidState (signed, expired, asked too often, no way to reach the person),
+    NotDelivered.
+    """
+    contract = own_contract(contract_id, actor)
+    _require_person(actor)
+    require_signable(contract, on or today())
+    now = timezone.now()
+    recent = list(
+        SigningCode.objects.filter(contract_id=contract.pk, created_at__gt=now - timedelta(hours=1)).values_list(
+            "created_at", flat=True
+        )
+    )
+    if recent and max(recent) > now - PAUSE:
+        raise InvalidState(
+            _("Acabamos de enviar un código. Espera medio minuto antes de pedir otro."), code="code_too_soon"
+        )
+    if len(recent) >= MOST_CODES:
+        raise InvalidState(_("Ya enviamos cinco códigos. Espera una hora o llama a la entidad."), code="code_too_many")
+    channel, address = _reached_at(contract)
+    code = f"{secrets.randbelow(10**6):06d}"
+    sent = SigningCode.objects.create(
+        contract=contract,
+        code_hash=_hash(contract, code),
+        channel=channel,
+        address=mask_mobile(address) if channel == Channel.SMS else _mask_email(address),
+        requested_by_id=actor.user_id,
+        expires_at=now + CODE_LASTS,
+    )
+    audit.record(
+        actor, "lending.contract.code_sent", contract, application=contract.application_id, channel=str(channel)
+    )
+    _deliver(contract, channel, address, code)
+    return sent
+
+
+def sign_contract(*, contract_id: UUID, actor: Actor, code: str, sha256: str, on: date | None = None) -> Contract:
+    """The borrower's signature on what was shown (`sha256`), with the code they were sent. Signing again is no error.
+
+    A wrong code is counted before it is refused. Raises NotFound, NotAllowed, InvalidState (expired, changed since
+    it was shown, above the legal cap), InvalidInput (`code`), Unavailable when the stored words are not those shown.
+    """
+    with transaction.atomic():
+        contract = own_contract(contract_id, actor)
+        if contract.status == Contract.Status.SIGNED:
+            return contract
+        _require_person(actor)
+        require_signable(contract, on or today())
+        if sha256 != contract.document_sha256:
+            raise InvalidState(
+                _("El contrato cambió desde que abriste la página. Léelo otra vez y firma."), code="contract_changed"
+            )
+        if not is_as_shown(contract):
+            raise Unavailable(_("El contrato guardado no coincide con su sello."), code="contract_altered")
+        live = (
+            SigningCode.objects.select_for_update()
+            .filter(contract_id=contract.pk)
+            .order_by("-created_at", "-pk")
+            .first()
+        )
+        refusal = _refusal(contract, live, code, actor)
+        if refusal is None and live is not None:
+            _sign(contract, live, actor)
+            return contract
+    raise InvalidInput(fields={"code": [refusal]})
+
+
+@transaction.atomic
+def open_contract(*, contract_id: UUID, actor: Actor) -> bytes:
+    """The contract's PDF, for the borrower and for staff who may; every opening is evidence.
+
+    Raises NotFound, Unavailable when the store lost it.
+    """
+    contract = contract_for(actor, contract_id)
+    content = open_sealed(contract.stored_name)
+    audit.record(actor, "lending.contract.opened", contract, application=contract.application_id)
+    return content
+
+
+def require_signable(contract: Contract, on: date) -> None:
+    """Raise InvalidState unless the contract is open, in time, and its dates and rate still hold."""
+    require_open(contract)
+    passed = date.fromisoformat(contract.summary["disbursement_on"]) < on
+    if contract.valid_until < on or passed:
+        raise InvalidState(
+            _("Las fechas de este contrato ya pasaron. Pide que lo preparen otra vez."), code="contract_expired"
+        )
+    check_cap(contract.tea, on)
+
+
+def _require_person(actor: Actor) -> None:
+    """A program may file and choose; the signature is a person's."""
+    if actor.kind != "user":
+        raise NotAllowed
+
+
+def _refusal(contract: Contract, live: SigningCode | None, code: str, actor: Actor) -> str | None:
+    """Why this code does not sign, in words, counted; None when it does."""
+    if live is None or live.used_at is not None:
+        return _("Primero pide un código")
+    if live.expires_at < timezone.now() or live.attempts >= MOST_ATTEMPTS:
+        return _("Ese código ya no vale. Pide uno nuevo")
+    typed = "".join(char for char in code if char.isdigit())
+    if hmac.compare_digest(_hash(contract, typed), live.code_hash):
+        return None
+    live.attempts += 1
+    live.save(update_fields=["attempts"])
+    audit.record(actor, "lending.contract.code_failed", contract, application=contract.application_id)
+    return _("Ese código no es. Revisa el último mensaje que te llegó y escríbelo otra vez")
+
+
+def _sign(contract: Contract, live: SigningCode, actor: Actor) -> None:
+    owner_id = contract.application.owner_id
+    at_counter = actor.user_id != owner_id
+    now = timezone.now()
+    live.used_at = now
+    live.save(update_fields=["used_at"])
+    contract.status, contract.signed_at, contract.signed_by_id = Contract.Status.SIGNED, now, owner_id
+    contract.signature = {
+        "method": "code",
+        "channel": live.channel,
+        "address": live.address,
+        "sha256": contract.document_sha256,
+        "ip": actor.ip,
+        "witness": actor.user_id if at_counter else None,
+    }
+    before = contract.stored_name
+    contract.stored_name = keep_sealed(written_pdf(contract, signature_lines(contract)))
+    contract.save(update_fields=["status", "signed_at", "signed_by", "signature", "stored_name"])
+    forget_sealed(before)
+    audit.record(
+        actor,
+        "lending.contract.signed",
+        contract,
+        application=contract.application_id,
+        number=contract.number,
+        sha256=contract.document_sha256,
+        method="code",
+        channel=live.channel,
+        at_counter=at_counter,
+    )
+    outbox.publish("lending.contract.signed", contract)
+
+
+def signature_lines(contract: Contract) -> list[tuple[str, str]]:
+    """How it was signed, for the paper and the page; in Spanish, like the contract."""
+    assert contract.signed_at is not None
+    reached = "un mensaje de texto" if contract.signature["channel"] == Channel.SMS else "un correo"
+    return [
+        ("Firmado por", contract.summary["borrower"]["name"]),
+        ("Fecha y hora (Lima)", format_moment(contract.signed_at)),
+        ("Cómo", f"Con un código de un solo uso enviado por {reached} a {contract.signature['address']}"),
+        ("Dónde", "En agencia, con un asesor" if contract.signature["witness"] else "Por internet, en su cuenta"),
+        ("Huella de lo firmado (SHA-256)", contract.signature["sha256"]),
+    ]
+
+
+def _reached_at(contract: Contract) -> tuple[Channel, str]:
+    """Where the code goes: addresses that are surely the borrower's, the phone first. Raises InvalidState."""
+    owner, applicant = contract.application.owner, contract.applicant
+    phone = (owner.phone if owner.phone_verified else "") if owner else applicant.phone
+    email = owner.email if owner else applicant.email
+    if phone:
+        return Channel.SMS, phone
+    if email:
+        return Channel.EMAIL, email
+    raise InvalidState(
+        _("No hay un celular ni un correo confirmado a donde enviar el código. Agrégalo primero en la cuenta."),
+        code="no_address",
+    )
+
+
+def _deliver(contract: Contract, channel: Channel, address: str, code: str) -> None:
+    institution = Institution.objects.get(pk=contract.institution_id)
+    about = {"code": code, "number": contract.summary["code"], "institution": institution.name}
+    text = _(
+        "%(institution)s: %(code)s es tu código para firmar el contrato %(number)s. Vale 10 minutos. No se lo des a"
+        " nadie: firmar es tuyo."
+    )
+    if channel == Channel.SMS:
+        messages.send_sms(address, text % about, dedupe_key=f"signature-{uuid4()}")
+    else:
+        subject = _("Código para firmar el contrato %(number)s") % about
+        messages.send_mail(address, subject, text % about, dedupe_key=f"signature-{uuid4()}")
+
+
+def _hash(contract: Contract, code: str) -> str:
+    return hmac.digest(crypto.purpose_key("signing code"), f"{contract.pk}:{code}".encode(), "sha256").hex()
+
+
+def _mask_email(address: str) -> str:
+    name, _at, domain = address.partition("@")
+    return f"{name[:2]}•••@{domain}"[:80]
