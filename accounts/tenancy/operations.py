@@ -131,6 +131,66 @@ class AddInstitutionKey(RunSQL):
         return self.__class__.__name__, [self.table, self.column, self.target, self.target_key], {}
 
 
+class OwnByPerson(RunSQL):
+    """A table whose rows belong to the person in `user_id`, across institutions: nobody else reaches them.
+
+    `parent` is another such table that `column` points into: a row hangs on a row of the same person.
+    """
+
+    def __init__(self, table: str, column: str = "", parent: str = "") -> None:
+        self.table, self.column, self.parent = table, column, parent
+        sql = [
+            f"ALTER TABLE {table} ADD CONSTRAINT {table}_person_key UNIQUE (user_id, id)",
+            f"ALTER TABLE {table} ENABLE ROW LEVEL SECURITY",
+            f"ALTER TABLE {table} FORCE ROW LEVEL SECURITY",
+            f"CREATE POLICY own ON {table} TO lend_app, lend_owner USING (user_id = {PERSON})"
+            f" WITH CHECK (user_id = {PERSON})",
+        ]
+        if parent:
+            sql.append(
+                f"ALTER TABLE {table} ADD CONSTRAINT {table}_{column}_within FOREIGN KEY (user_id, {column})"
+                f" REFERENCES {parent} (user_id, id)"
+            )
+        super().__init__(
+            sql=sql,
+            reverse_sql=[
+                *([f"ALTER TABLE {table} DROP CONSTRAINT {table}_{column}_within"] if parent else []),
+                f"DROP POLICY own ON {table}",
+                f"ALTER TABLE {table} NO FORCE ROW LEVEL SECURITY",
+                f"ALTER TABLE {table} DISABLE ROW LEVEL SECURITY",
+                f"ALTER TABLE {table} DROP CONSTRAINT {table}_person_key CASCADE",
+            ],
+        )
+
+    def deconstruct(self) -> tuple[str, list[Any], dict[str, Any]]:
+        return self.__class__.__name__, [self.table, self.column, self.parent], {}
+
+
+class PublishTable(RunSQL):
+    """A table that anybody may read and each institution (in `lender_id`) writes its own rows of."""
+
+    def __init__(self, table: str) -> None:
+        self.table = table
+        super().__init__(
+            sql=[
+                f"ALTER TABLE {table} ENABLE ROW LEVEL SECURITY",
+                f"ALTER TABLE {table} FORCE ROW LEVEL SECURITY",
+                f"CREATE POLICY readable ON {table} FOR SELECT TO lend_app, lend_owner USING (true)",
+                f"CREATE POLICY tenant ON {table} TO lend_app, lend_owner USING (lender_id = {INSTITUTION})"
+                f" WITH CHECK (lender_id = {INSTITUTION})",
+            ],
+            reverse_sql=[
+                f"DROP POLICY readable ON {table}",
+                f"DROP POLICY tenant ON {table}",
+                f"ALTER TABLE {table} NO FORCE ROW LEVEL SECURITY",
+                f"ALTER TABLE {table} DISABLE ROW LEVEL SECURITY",
+            ],
+        )
+
+    def deconstruct(self) -> tuple[str, list[Any], dict[str, Any]]:
+        return self.__class__.__name__, [self.table], {}
+
+
 def institution_keys(model: Any) -> list[InstitutionForeignKey]:
     """The model's keys to other institution-owned tables."""
     return [field for field in model._meta.local_fields if isinstance(field, InstitutionForeignKey)]

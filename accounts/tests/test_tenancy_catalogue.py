@@ -24,6 +24,17 @@ GLOBAL = {
     "lending_provisionrate": "the norm's provision rates",
     "scoring_signal": "market prices, yields and weather",
 }
+# What lenders publish: all may read, each writes its own.
+PUBLISHED = {
+    "lending_catalogueoffer": "published terms, copied on publishing",
+    "lending_opportunity": "programmes of others that a lender tells people about",
+}
+# Rows of one person across institutions, reached under app.user_id alone.
+PERSONAL = {
+    "lending_marketrequest": "answers for many lenders",
+    "lending_marketconsent": "which lenders' terms they may be compared with",
+    "lending_marketoffer": "what those terms give",
+}
 # Tables that name an institution but are the platform's.
 PLATFORM = {"accounts_regulatormandate": "who supervises whom; a regulator sees only their own"}
 # Keys to rows that may belong to all institutions (no institution named), which no composite key can follow.
@@ -71,7 +82,29 @@ def test_every_table_with_an_institution_has_its_security_enabled_and_forced():
 
 def test_every_other_table_of_ours_is_known_to_be_global():
     ours = {model._meta.db_table for model in our_models()}
-    assert ours - isolated_tables() == set(GLOBAL)
+    assert ours - isolated_tables() == {*GLOBAL, *PUBLISHED, *PERSONAL}
+
+
+def test_what_belongs_to_a_person_or_is_published_has_its_policies():
+    secured = "SELECT relname FROM pg_class WHERE relrowsecurity AND relforcerowsecurity AND relname = ANY (%s)"
+    assert {name for (name,) in rows(secured, [*PUBLISHED, *PERSONAL])} == {*PUBLISHED, *PERSONAL}
+    found = rows(
+        "SELECT p.polrelid::regclass::text, p.polname, p.polcmd, pg_get_expr(p.polqual, p.polrelid),"
+        " pg_get_expr(p.polwithcheck, p.polrelid), p.polroles = '{0}'"
+        " FROM pg_policy p WHERE p.polrelid::regclass::text = ANY (%s)",
+        [*PUBLISHED, *PERSONAL],
+    )
+    for table, name, command, sees, writes, for_all_roles in found:
+        assert not for_all_roles
+        if table in PERSONAL:
+            assert name == "own"
+            assert "app.user_id" in sees
+            assert "app.user_id" in writes
+        elif name == "tenant":
+            assert "app.institution_id" in writes
+        else:
+            assert (name, command) == ("readable", "r")
+    assert len(found) == 2 * len(PUBLISHED) + len(PERSONAL)
 
 
 def test_policies_check_what_is_written_and_are_for_named_roles():
@@ -98,7 +131,7 @@ def test_the_serving_role_passes_only_through_policies_on_the_scope():
     for table, name, condition in rows(
         "SELECT p.polrelid::regclass::text, p.polname, pg_get_expr(p.polqual, p.polrelid) FROM pg_policy p"
         " WHERE 'lend_app'::regrole = ANY (p.polroles) AND p.polrelid::regclass::text <> ALL (%s)",
-        list(PLATFORM),
+        [*PLATFORM, *PUBLISHED],
     ):
         expected = {
             "tenant": "app.institution_id",

@@ -13,6 +13,8 @@ from lending.models.loans import (
     Repayment,
     Restructure,
 )
+from lending.models.market import CatalogueOffer, MarketConsent, MarketOffer, MarketRequest, Opportunity
+from lending.models.matching import MatchingTrial, OfferFeedback
 from lending.models.notifications import Notification
 from lending.models.parameters import Holiday, Parameter
 from lending.models.portfolio import PortfolioFlow, RollMonth, VintageMonth
@@ -25,6 +27,7 @@ __all__ = [
     "Applicant",
     "Application",
     "Assessment",
+    "CatalogueOffer",
     "ClassRule",
     "CloseChunk",
     "CloseRun",
@@ -45,8 +48,14 @@ __all__ = [
     "LedgerPeriod",
     "LendingPolicy",
     "Loan",
+    "MarketConsent",
+    "MarketOffer",
+    "MarketRequest",
+    "MatchingTrial",
     "Notification",
     "Offer",
+    "OfferFeedback",
+    "Opportunity",
     "Parameter",
     "PortfolioDay",
     "PortfolioFlow",

@@ -9,6 +9,7 @@ from accounts.models import User
 from accounts.models.base import InstitutionForeignKey, InstitutionOwned, uuid7
 from lending.fields import MoneyField
 from lending.models.applications import Application
+from lending.models.matching import MatchingTrial
 from lending.models.products import LendingPolicy, ProductVersion
 from scoring.models import Score
 
@@ -31,6 +32,8 @@ class Assessment(InstitutionOwned):
     reason_codes = ArrayField(models.CharField(max_length=60), default=list)
     reasons = models.JSONField(default=list)  # the same with tone and parameters, worded by lending.reasons
     affordability = models.JSONField(default=dict)  # rows declared, verified, stressed; surpluses; soles as text
+    trial = InstitutionForeignKey(MatchingTrial, models.PROTECT, null=True, blank=True, related_name="+")
+    in_trial = models.BooleanField(default=False)  # ranked by the trial's rule rather than the policy's
     matches = models.JSONField(default=list)  # every product, eligible or not, with its reasons
     created_at = models.DateTimeField(db_default=Now())
 
@@ -56,6 +59,7 @@ class Offer(InstitutionOwned):
         CHOSEN = "chosen", _("Elegida")
         EXPIRED = "expired", _("Vencida")
         WITHDRAWN = "withdrawn", _("Retirada")
+        DECLINED = "declined", _("No la quiso")
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     application = InstitutionForeignKey(Application, models.PROTECT, related_name="offers")

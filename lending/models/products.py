@@ -29,13 +29,8 @@ class Product(InstitutionOwned):
         return self.name
 
 
-class ProductVersion(InstitutionOwned):
-    """The terms of a product from its publication until the next one's. A published version never changes."""
-
-    class Status(models.TextChoices):
-        DRAFT = "draft", _("Borrador")
-        PUBLISHED = "published", _("Publicado")
-        WITHDRAWN = "withdrawn", _("Retirado")
+class LoanTermsFields(models.Model):
+    """What is lent, to whom and at what price; rates are fractions."""
 
     class Amortization(models.TextChoices):
         EQUAL_INSTALLMENTS = "equal_installments", _("Cuota fija")
@@ -46,10 +41,6 @@ class ProductVersion(InstitutionOwned):
         OPENING_BALANCE = "opening_balance", _("Saldo al inicio de la cuota")
         BALANCE_PLUS_INTEREST = "balance_plus_interest", _("Saldo más interés")
 
-    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
-    product = InstitutionForeignKey(Product, models.PROTECT, related_name="versions")
-    number = models.PositiveIntegerField()
-    status = models.CharField(max_length=10, choices=Status, default=Status.DRAFT)
     summary = models.CharField(_("para qué sirve, en una frase"), max_length=160)
     currency = models.CharField(max_length=3, default="PEN")
     amount_min = MoneyField(_("monto mínimo"))
@@ -76,6 +67,23 @@ class ProductVersion(InstitutionOwned):
     age_max = models.PositiveSmallIntegerField(_("edad máxima al terminar"), default=75)
     activity_months_min = models.PositiveSmallIntegerField(_("meses de actividad, como mínimo"), default=0)
     creditors_max = models.PositiveSmallIntegerField(_("entidades con deuda, como máximo"), default=4)
+
+    class Meta:
+        abstract = True
+
+
+class ProductVersion(LoanTermsFields, InstitutionOwned):
+    """The terms of a product from its publication until the next one's. A published version never changes."""
+
+    class Status(models.TextChoices):
+        DRAFT = "draft", _("Borrador")
+        PUBLISHED = "published", _("Publicado")
+        WITHDRAWN = "withdrawn", _("Retirado")
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    product = InstitutionForeignKey(Product, models.PROTECT, related_name="versions")
+    number = models.PositiveIntegerField()
+    status = models.CharField(max_length=10, choices=Status, default=Status.DRAFT)
     created_by = models.ForeignKey(User, models.PROTECT, related_name="+", null=True, blank=True)
     created_at = models.DateTimeField(db_default=Now())
     published_by = models.ForeignKey(User, models.PROTECT, related_name="+", null=True, blank=True)
@@ -126,6 +134,15 @@ class LendingPolicy(InstitutionOwned):
         _("caída de ingresos supuesta"), max_digits=5, decimal_places=4, default=Decimal("0.15")
     )
     creditors_max = models.PositiveSmallIntegerField(_("entidades con deuda, como máximo"), default=4)
+    installments_to_income = models.DecimalField(  # all debts together, the new one included (Res. SBS 6941-2008)
+        _("cuotas de todas sus deudas sobre ingreso neto"), max_digits=5, decimal_places=4, default=Decimal("0.4")
+    )
+    return_bound = models.DecimalField(
+        _("cuánto más caro puede ir delante lo que más rinde a la entidad"),
+        max_digits=5,
+        decimal_places=4,
+        default=Decimal(0),
+    )
     automatic_limit = MoneyField(_("aprobación sin visita hasta"), default=5000)
     offer_days = models.PositiveSmallIntegerField(_("días de validez de una oferta"), default=15)
     decision_hours = models.PositiveSmallIntegerField(_("horas para decidir"), default=48)
