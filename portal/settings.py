@@ -245,6 +245,11 @@ STORAGES = {
         "BACKEND": env.str("FILE_STORAGE", default="django.core.files.storage.FileSystemStorage"),
         "OPTIONS": env.json("FILE_STORAGE_OPTIONS", default={}),
     },
+    # A second place for signed checkpoints: another account, locked against overwriting.
+    "checkpoints": {
+        "BACKEND": env.str("CHECKPOINT_STORAGE", default="django.core.files.storage.FileSystemStorage"),
+        "OPTIONS": env.json("CHECKPOINT_STORAGE_OPTIONS", default={"location": str(Path(MEDIA_ROOT) / "checkpoints")}),
+    },
     "staticfiles": {
         "BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"
         if DEBUG
@@ -293,6 +298,8 @@ else:
     EMAIL_FILE_PATH = str(Path(OUTBOX_ROOT) / "mail")
 DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default="Ayni <no-responder@ayni.example>")
 EMAIL_TIMEOUT = 5
+# Who receives the first signed checkpoint of each day: regulators, an external auditor.
+CHECKPOINT_MAIL_TO = env.list("CHECKPOINT_MAIL_TO", default=[])
 SMS_GATEWAY_URL = env.str("SMS_GATEWAY_URL", default="")
 SMS_GATEWAY_TOKEN = env.str("SMS_GATEWAY_TOKEN", default="")
 

@@ -246,7 +246,16 @@ def read(path: Path) -> Checkpoint:
     Raises OSError, or CheckpointInvalid for something else.
     """
     try:
-        document = json.loads(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise CheckpointInvalid("checkpoint_unreadable") from error
+    return parsed(text)
+
+
+def parsed(text: str) -> Checkpoint:
+    """A checkpoint from its file's text. Raises CheckpointInvalid for something else."""
+    try:
+        document = json.loads(text)
         proof = document.get("proof")
         checkpoint = Checkpoint(
             document["statement"],

@@ -13,7 +13,7 @@ from threading import Event
 from django.db import InterfaceError, OperationalError, connections, transaction
 from django.utils import timezone
 
-from accounts.audit import checkpoints
+from accounts.audit import checkpoints, copies
 from accounts.audit.checkpoints import LOCK, SYSTEM
 
 BATCH = 10_000
@@ -87,12 +87,14 @@ def run(stopping: Event, progress: Callable[[int], object] = lambda count: None)
 
     Outlives a restart of the database: what was not committed is still pending.
     """
+    courier = copies.Courier()
     while not stopping.is_set():
         try:
             count = seal_pending()
             progress(count)
             if not count:
                 keep_checkpoints()
+                courier.deliver()
             pause = 0.0 if count == BATCH else IDLE_SECONDS
         except (OperationalError, InterfaceError) as error:
             logger.warning("the database is away, sealing goes on when it is back: %s", error)

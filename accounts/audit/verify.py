@@ -12,7 +12,7 @@ from typing import Any
 
 from django.db import connections, transaction
 
-from accounts.audit import checkpoints, queries, signing
+from accounts.audit import checkpoints, copies, queries, signing
 from accounts.audit.checkpoints import SYSTEM, Checkpoint, CheckpointInvalid
 from accounts.audit.entries import is_ours, witness_key
 from accounts.audit.sealer import Waiting, waiting
@@ -203,7 +203,12 @@ class _Run:
                 found.append(checkpoints.read(path))
             except (CheckpointInvalid, OSError):
                 about_files.append(Finding(None, None, None, "checkpoint_unreadable", path.name))
-        return found
+        try:
+            copy = copies.newest_copy()
+        except CheckpointInvalid:
+            copy = None
+            about_files.append(Finding(None, None, None, "checkpoint_unreadable", "the copy in the file store"))
+        return [*found, copy] if copy and copy not in found else found
 
     def heads(self, genuine: Iterable[Checkpoint]) -> list[Finding]:
         """Where a chain is shorter than, or other than, a signed checkpoint says; the earliest."""
@@ -246,7 +251,8 @@ def verify(
 ) -> Verification:
     """Look at all chains, or at one institution's, and name the first thing that is wrong.
 
-    `held` are checkpoints or receipts from elsewhere; the published folder is always compared. `using` names a
+    `held` are checkpoints or receipts from elsewhere; the published folder and the newest copy in the file
+    store are always compared. `using` names a
     connection that may read what is asked for: `system` for all, the serving one inside an institution's scope.
     """
     began = monotonic()

@@ -1,5 +1,6 @@
 """Help for tests about evidence: acts to audit, a superuser who tampers, commands as processes."""
 
+import json
 import os
 import subprocess
 import sys
@@ -129,6 +130,7 @@ def process_environment(servers: Any, database: str, **more: str) -> dict[str, s
         "FIELD_KEYS_FILE": str(settings.FIELD_KEYS_FILE),
         "AUDIT_SIGNING_KEY_FILE": str(settings.AUDIT_SIGNING_KEY_FILE),
         "OUTBOX_ROOT": str(settings.OUTBOX_ROOT),
+        "CHECKPOINT_STORAGE_OPTIONS": json.dumps(settings.STORAGES["checkpoints"]["OPTIONS"]),
         "REDIS_URL": settings.REDIS_URL,
         **more,
     }
@@ -144,4 +146,11 @@ def superuser(servers: Any, fresh_database: str) -> Superuser:
 def outbox(settings: Any, tmp_path: Path) -> Path:
     """A folder of this test's own for what is published and sent."""
     settings.OUTBOX_ROOT = str(tmp_path)
+    settings.STORAGES = {
+        **settings.STORAGES,
+        "checkpoints": {
+            "BACKEND": "django.core.files.storage.FileSystemStorage",
+            "OPTIONS": {"location": str(tmp_path / "elsewhere")},
+        },
+    }
     return tmp_path

@@ -7,13 +7,14 @@ import shutil
 import subprocess
 import sys
 import zipfile
+from datetime import date, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from accounts.audit import checkpoints, export, sealer
-from accounts.clock import today
+from accounts.clock import LIMA, today
 from accounts.models import AuditEntry
 from accounts.tenancy.scope import institution_scope
 from accounts.tests.evidence import act, manage
@@ -162,7 +163,7 @@ def test_a_held_key_and_a_held_receipt_count_more_than_the_package(package, inst
     shutil.copytree(package, shorter)
     for name in ("entries.jsonl", "seals.jsonl"):
         change(shorter / name, lambda lines: lines[:6])
-    about = json.loads((shorter / "about.json").read_text()) | {"last_seq": 6}
+    about = json.loads((shorter / "about.json").read_text()) | {"last_seq": 6, "head_seq": 6}
     (shorter / "about.json").write_text(json.dumps(about))
     (shorter / "checkpoints" / "00000002.json").unlink()
     assert verify_alone(shorter)[0] == 0  # a tail that nobody holds a checkpoint of …
@@ -183,7 +184,7 @@ def test_the_command_writes_the_package_audits_it_and_refuses_in_words(
     actor_as("officer", email="analista@ejemplo.pe")
     done = manage(servers, fresh_database, *arguments, "--as", "auditora@ejemplo.pe")
     assert done.returncode == 0, done.stderr
-    assert json.loads(done.stdout) == {"file": str(file), "first_seq": 1, "last_seq": 3, "checkpoints": 0}
+    assert json.loads(done.stdout) == {"file": str(file), "first_seq": 1, "last_seq": 3, "checkpoints": 0, "entries": 3}
     assert file.stat().st_mode & 0o077 == 0
     with institution_scope(institution.pk):
         kept = AuditEntry.objects.get(event="accounts.evidence.exported")
@@ -198,6 +199,73 @@ def test_the_command_writes_the_package_audits_it_and_refuses_in_words(
         refused = manage(servers, fresh_database, *arguments, *extra)
         assert refused.returncode == 1
         assert words in refused.stderr
+
+
+@pytest.fixture
+def three_days(institution, outbox, superuser, tmp_path):
+    """`three_days()`: the unzipped package of the second of three days with three entries each, on 9 March 2026."""
+    monday = datetime(2026, 3, 8, 12, tzinfo=LIMA)
+    ids = act(institution, 9)
+    with superuser.behind_their_backs():
+        for place, key in enumerate(ids):
+            at = int((monday + timedelta(days=place // 3, minutes=place)).timestamp() * 1_000_000)
+            superuser.run(
+                "UPDATE accounts_auditentry SET body = regexp_replace(body, '\"at_us\":\\d+', '\"at_us\":' || %s)"
+                " WHERE id = %s",
+                at,
+                str(key),
+            )
+    sealer.seal_all()
+    checkpoints.make()
+
+    def make(name="elsewhere-days"):
+        made = export.export(institution, date(2026, 3, 9), date(2026, 3, 9), tmp_path / "day.zip")
+        assert (made.first_seq, made.last_seq, made.entries) == (4, 6, 3)
+        with zipfile.ZipFile(tmp_path / "day.zip") as archive:
+            archive.extractall(tmp_path / name)
+        return tmp_path / name
+
+    return make
+
+
+@transactional
+def test_a_package_shows_that_its_period_is_whole(three_days):
+    status, said = verify_alone(three_days())
+    assert status == 0, said
+    assert "3 eventos son del período, del 2026-03-09 al 2026-03-09; el primero es el 4 y el anterior es de otro" in said
+    assert "el último del período es el 6; el siguiente es de otro día" in said
+
+
+@transactional
+def test_a_period_cut_at_its_beginning_is_named(three_days):
+    folder = three_days()
+    for name in ("entries.jsonl", "seals.jsonl"):
+        change(folder / name, lambda lines: lines[2:])
+    about = json.loads((folder / "about.json").read_text()) | {"first_seq": 5, "period_first_seq": 5}
+    (folder / "about.json").write_text(json.dumps(about))
+    status, said = verify_alone(folder)
+    assert (status, "el período puede estar recortado: falta el evento 4" in said) == (1, True), said
+
+
+@transactional
+def test_a_period_cut_at_its_end_says_that_nothing_follows(three_days):
+    folder = three_days()
+    for name in ("entries.jsonl", "seals.jsonl"):
+        change(folder / name, lambda lines: lines[:-2])
+    about = json.loads((folder / "about.json").read_text()) | {"last_seq": 5, "period_last_seq": 5, "head_seq": 5}
+    (folder / "about.json").write_text(json.dumps(about))
+    status, said = verify_alone(folder)
+    assert status == 0
+    assert "Aviso: el evento 5 era el último de la cadena al exportar" in said
+    held = checkpoints.path_of(1)  # the whole checkpoint, as regulators receive it by mail
+    status, said = verify_alone(folder, "--held", str(held))
+    assert (status, "llega hasta el evento 9 y el paquete no" in said) == (1, True), said
+    document = json.loads(held.read_text())
+    document["heads"][0]["seq"] = 5
+    forged = folder / "forged.json"
+    forged.write_text(json.dumps(document))
+    status, said = verify_alone(folder, "--held", "forged.json")
+    assert (status, "no lleva a la raíz firmada" in said) == (1, True), said
 
 
 def test_the_packages_own_signature_check_agrees_with_the_library():

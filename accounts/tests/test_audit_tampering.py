@@ -8,9 +8,12 @@ import json
 
 import psycopg2
 import pytest
+from django.db import connections
 
 from accounts.audit import checkpoints, sealer
 from accounts.audit.verify import verify
+from accounts.models import AuditSeal
+from accounts.tenancy.scope import institution_scope
 from accounts.tests.evidence import act, manage
 from accounts.tests.factories import InstitutionFactory
 
@@ -202,6 +205,58 @@ def test_a_database_rolled_back_to_yesterday_is_found_by_what_was_published(chai
     assert first_bad() == ("qori", 6, None, "cut_off")
     with pytest.raises(checkpoints.CheckpointConflict):
         checkpoints.make()
+
+
+def test_a_deleted_institution_is_named_by_what_was_published(chain, superuser, institution):
+    with superuser.behind_their_backs():
+        for table in ("accounts_auditseal", "accounts_auditentry", "accounts_institution"):
+            column = "id" if table == "accounts_institution" else "institution_id"
+            superuser.run(f"DELETE FROM {table} WHERE {column} = %s", institution.pk)
+    assert first_bad() == (f"#{institution.pk}", 1, None, "cut_off")
+
+
+@pytest.fixture
+def yesterday(chain, servers, fresh_database):
+    """`yesterday()` puts the whole database back to what it was when the fixture was made: a copy of every file."""
+    postgres, backup = servers.postgres, f"{fresh_database}_backup"
+
+    def copy(source, target):
+        connections.close_all()
+        postgres.drop_database(target)
+        postgres.create_database(target, template=source)
+
+    copy(fresh_database, backup)
+    yield lambda: copy(backup, fresh_database)
+    postgres.drop_database(backup)
+
+
+def test_yesterdays_backup_restored_is_found_by_what_was_published(chain, yesterday, institution):
+    act(institution, 4)
+    sealer.seal_all()
+    checkpoints.make()
+    yesterday()
+    assert first_bad() == ("qori", 9, None, "cut_off")
+    with pytest.raises(checkpoints.CheckpointConflict):
+        checkpoints.make()
+
+
+def test_yesterdays_backup_is_found_by_a_held_checkpoint_after_life_went_on(chain, yesterday, institution, tmp_path):
+    act(institution, 4)
+    sealer.seal_all()
+    checkpoints.make()
+    held = checkpoints.read(checkpoints.path_of(2))
+    yesterday()
+    checkpoints.path_of(2).unlink()  # the folder was put back as well
+    act(institution, 6)
+    sealer.seal_all()
+    checkpoints.make()
+    assert verify().ok, "to the database alone all is well"
+    assert first_bad(held=[held]) == ("qori", 12, first_of(institution, 12), "rewritten")
+
+
+def first_of(institution, seq):
+    with institution_scope(institution.pk):
+        return str(AuditSeal.objects.get(seq=seq).entry)
 
 
 def test_a_held_checkpoint_counts_when_nothing_else_is_left(chain, superuser, institution, tmp_path):

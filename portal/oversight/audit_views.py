@@ -6,7 +6,7 @@ from django import forms
 from django.contrib import messages
 from django.core.cache import cache
 from django.core.paginator import Paginator
-from django.db import OperationalError, connection, transaction
+from django.db import OperationalError, connections, transaction
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
@@ -56,11 +56,11 @@ def audit_page(request: Request, slug: str) -> HttpResponse:
     form = EntryFilters(request.GET)
     form.is_valid()
     filters = {name: value for name, value in form.cleaned_data.items() if value}
-    page = Paginator(chain.entries_matching(filters), PER_PAGE).get_page(request.GET.get("page"))
+    window = chain.Window(here(request))
+    page = Paginator(chain.entries_matching(window, filters), PER_PAGE).get_page(request.GET.get("page"))
     query = request.GET.copy()
     query.pop("page", None)
-    institution = here(request)
-    state, lines = chain.chain_state(institution), chain.checkpoint_lines(institution)
+    state, lines = chain.chain_state(window), chain.checkpoint_lines(window)
     return render(
         request,
         "portal/audit.html",
@@ -69,7 +69,7 @@ def audit_page(request: Request, slug: str) -> HttpResponse:
             "filtered": bool(filters),
             "page": page,
             "query": query.urlencode(),
-            "entries": chain.entry_lines(page, here(request)),
+            "entries": chain.entry_lines(page, window),
             "state": state,
             "panel": panel(state, lines),
             "checkpoints": lines,
@@ -144,10 +144,11 @@ def panel(state: chain.ChainState, lines: list[chain.CheckpointLine]) -> dict[st
 @access.require("accounts.view_audit")
 def object_page(request: Request, slug: str, subject_type: str, subject_id: str) -> HttpResponse:
     """Everything that was recorded about one object, oldest first."""
-    page = Paginator(chain.history_of(subject_type, subject_id), PER_PAGE).get_page(request.GET.get("page"))
+    window = chain.Window(here(request))
+    page = Paginator(chain.history_of(window, subject_type, subject_id), PER_PAGE).get_page(request.GET.get("page"))
     if not page.paginator.count:
         raise Http404
-    entries = chain.entry_lines(page, here(request))
+    entries = chain.entry_lines(page, window)
     title = entries[0]["subject"] if entries else subject_words(subject_type)
     return render(
         request,
@@ -171,17 +172,12 @@ def verify_now(request: Request, slug: str) -> HttpResponse:
             _("La cadena es demasiado larga para verificarla desde la página. Pide a la plataforma que lo haga."),
         )
         return redirect("audit", slug)
-    state = chain.chain_state(institution)
+    state = chain.chain_state(chain.Window(institution))
     audit.record(
         request.actor,
         chain.VERIFIED,
         institution,
-        ok=outcome.ok,
-        entries=outcome.entries,
-        seq=state.seq,
-        head=state.head,
-        ms=round(outcome.seconds * 1000),
-        first_bad=outcome.first_bad.as_dict() if outcome.first_bad else None,
+        **outcome_facts(outcome, state),
     )
     if outcome.ok:
         messages.success(request, _("Verificamos la cadena completa: está íntegra."))
@@ -190,12 +186,24 @@ def verify_now(request: Request, slug: str) -> HttpResponse:
     return redirect("audit", slug)
 
 
-def bounded_verification(institution_id: int) -> verify.Verification | None:
-    """Verify through the serving role, which sees this institution only; None when it takes too long."""
+def outcome_facts(outcome: verify.Verification, state: chain.ChainState) -> dict[str, Any]:
+    """A verification as entries keep it."""
+    return {
+        "ok": outcome.ok,
+        "entries": outcome.entries,
+        "seq": state.seq,
+        "head": state.head,
+        "ms": round(outcome.seconds * 1000),
+        "first_bad": outcome.first_bad.as_dict() if outcome.first_bad else None,
+    }
+
+
+def bounded_verification(institution_id: int, using: str = "default") -> verify.Verification | None:
+    """Verify through a role that sees this institution only; None when it takes too long."""
     try:
-        with transaction.atomic(), connection.cursor() as cursor:
+        with transaction.atomic(using=using), connections[using].cursor() as cursor:
             cursor.execute("SELECT set_config('statement_timeout', %s, true)", [f"{VERIFY_SECONDS}s"])
-            outcome = verify.verify(institution_id=institution_id, using="default")
+            outcome = verify.verify(institution_id=institution_id, using=using)
             cursor.execute("SELECT set_config('statement_timeout', '0', true)")
             return outcome
     except OperationalError:  # cancelled by the timeout
@@ -208,7 +216,7 @@ def bounded_verification(institution_id: int) -> verify.Verification | None:
 def checkpoint_file(request: Request, slug: str, number: int) -> HttpResponse:
     """The institution's signed receipt of one checkpoint, to be kept elsewhere."""
     institution = here(request)
-    text = chain.receipt_text(number, institution)
+    text = chain.receipt_text(number, chain.Window(institution))
     if text is None:
         raise Http404
     name = f"{institution.slug}-{number:08d}.json"

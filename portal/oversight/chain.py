@@ -1,6 +1,6 @@
-"""What the auditor's pages read: the chain's state, its entries, one object's history, its checkpoints.
+"""What auditors and regulators read of a chain: its state, its entries, one object's history, its checkpoints.
 
-All of it is asked of the institution in scope.
+A `Window` says whose chain and through which database role.
 """
 
 import json
@@ -12,7 +12,7 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 from uuid import UUID
 
-from django.db import connection
+from django.db import connections
 from django.db.models import Q, QuerySet
 from django.utils.translation import gettext as _
 
@@ -22,11 +22,34 @@ from accounts.audit.words import event_words, fact_words, reason_words, subject_
 from accounts.clock import LIMA
 from accounts.formats import format_money
 from accounts.models import ApiClient, AuditCheckpoint, AuditEntry, AuditSeal, Institution, Membership, User
+from accounts.models.people import Role
 from lending.models import Application
 
 VERIFIED = "accounts.audit.verified"
+REGULATOR = "regulator"  # the connection of lend_regulator
 SHOWN_CHECKPOINTS = 5
 NAMED = ("lending.application", "accounts.institution")  # subjects that people know by a name or code
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """One institution's rows: through the serving role in its scope, or through the regulator's under a mandate.
+
+    Regulators' role reads no names of persons: staff show as their number and roles.
+    """
+
+    institution: Institution
+    using: str = "default"
+
+    def rows(self, model: Any) -> QuerySet[Any]:
+        """The institution's rows of an institution-owned model."""
+        if self.using == "default":
+            return model.objects.all()
+        return model.unscoped.using(self.using).filter(institution_id=self.institution.pk)
+
+    @property
+    def names_people(self) -> bool:
+        return self.using == "default"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,10 +83,10 @@ class ChainState:
     last_check: LastCheck | None
 
 
-def chain_state(institution: Institution) -> ChainState:
+def chain_state(window: Window, last_check: LastCheck | None = None) -> ChainState:
     """The head, what waits for a seal, and the last verification. Three queries, whatever the length."""
-    head = AuditSeal.objects.order_by("-seq").values("seq", "hash", "sealed_at").first()
-    queue = waiting("default", institution.pk) or Waiting(0, None)
+    head = window.rows(AuditSeal).order_by("-seq").values("seq", "hash", "sealed_at").first()
+    queue = waiting(window.using, window.institution.pk) or Waiting(0, None)
     seq = head["seq"] if head else 0
     return ChainState(
         events=seq + queue.count,
@@ -71,14 +94,19 @@ def chain_state(institution: Institution) -> ChainState:
         head=bytes(head["hash"]).hex() if head else "",
         sealed_at=head["sealed_at"] if head else None,
         waiting=queue,
-        last_check=_last_check(institution),
+        last_check=last_check or _last_check(window),
     )
 
 
-def _last_check(institution: Institution) -> LastCheck | None:
+def _last_check(window: Window) -> LastCheck | None:
     # By subject, because that has an index; the institution is the subject of few events.
-    found = AuditEntry.objects.filter(subject_id=str(institution.pk), event=VERIFIED).order_by("-at_us")
-    row = found.values("at_us", "body").first()
+    found = window.rows(AuditEntry).filter(subject_id=str(window.institution.pk), event=VERIFIED)
+    return check_told_by(found)
+
+
+def check_told_by(entries: QuerySet[AuditEntry]) -> LastCheck | None:
+    """The newest of these entries about verifications."""
+    row = entries.order_by("-at_us").values("at_us", "body").first()
     if row is None:
         return None
     facts = json.loads(row["body"])["facts"]
@@ -93,16 +121,16 @@ def instant(at_us: int) -> datetime:
 # --- entries ----------------------------------------------------------------------------------------------------
 
 
-def entries_matching(filters: Mapping[str, Any]) -> QuerySet[AuditEntry]:
+def entries_matching(window: Window, filters: Mapping[str, Any]) -> QuerySet[AuditEntry]:
     """Entries, newest first, that fit the cleaned filters: area, actor, object, begins, ends."""
-    entries = AuditEntry.objects.order_by("-at_us", "-id")
+    entries = window.rows(AuditEntry).order_by("-at_us", "-id")
     if area := filters.get("area"):
         # A range and not LIKE, which could use no index under the policy; "/" is what follows "." in ASCII.
         entries = entries.filter(event__gte=f"{area}.", event__lt=f"{area}/")
     if actor := filters.get("actor"):
-        entries = entries.filter(actor_user_id__in=_people_named(actor))
+        entries = entries.filter(actor_user_id__in=_people_named(window, actor))
     if thing := filters.get("object"):
-        entries = entries.filter(subject_id__in=_subjects_named(thing))
+        entries = entries.filter(subject_id__in=_subjects_named(window, thing))
     if begins := filters.get("begins"):
         entries = entries.filter(at_us__gte=_midnight_us(begins))
     if ends := filters.get("ends"):
@@ -114,20 +142,23 @@ def _midnight_us(day: date) -> int:
     return int(datetime.combine(day, time.min, tzinfo=LIMA).timestamp() * 1_000_000)
 
 
-def _people_named(text: str) -> list[int]:
-    """Members of this institution whose name, e-mail or mobile contains `text`."""
+def _people_named(window: Window, text: str) -> list[int]:
+    """Members of this institution whose name, e-mail or mobile contains `text`; to a regulator, a number."""
+    if not window.names_people:
+        digits = "".join(char for char in text if char.isdigit())
+        return [int(digits)] if digits and len(digits) < 19 else []
     members = Membership.objects.filter(
         Q(user__full_name__icontains=text) | Q(user__email__icontains=text) | Q(user__phone__contains=text)
     )
     return list(members.values_list("user_id", flat=True)[:500])
 
 
-def _subjects_named(text: str) -> list[str]:
+def _subjects_named(window: Window, text: str) -> list[str]:
     """Keys of what `text` names: an application by its code (QT-48213), anything else by its key."""
     text = text.strip()
     number = text.rpartition("-")[2]
     if number.isdigit() and len(text) < 16:
-        found = Application.objects.filter(number=int(number)).values_list("pk", flat=True)
+        found = window.rows(Application).filter(number=int(number)).values_list("pk", flat=True)
         return [text, *(str(key) for key in found)]
     try:
         return [str(UUID(text))]
@@ -135,22 +166,16 @@ def _subjects_named(text: str) -> list[str]:
         return [text]
 
 
-def entry_lines(entries: Iterable[AuditEntry], institution: Institution) -> list[dict[str, Any]]:
+def entry_lines(entries: Iterable[AuditEntry], window: Window) -> list[dict[str, Any]]:
     """The entries in words: number, instant, event, who, object, facts. Four queries for any number of them."""
     rows = [(entry, json.loads(entry.body)) for entry in entries]
-    people = dict(
-        User.objects.filter(pk__in={body["actor"]["user"] for _, body in rows if body["actor"].get("user")})
-        .values_list("pk", "full_name")
-        .order_by()
+    actors = [body["actor"] for _, body in rows]
+    people, programs = _names_of(actors) if window.names_people else ({}, {})
+    codes = _application_codes([body for _, body in rows], window)
+    codes[str(window.institution.pk)] = window.institution.name
+    seals = dict(
+        window.rows(AuditSeal).filter(entry__in=[entry.pk for entry, _ in rows]).values_list("entry", "seq")
     )
-    programs = {
-        str(key): name
-        for key, name in ApiClient.objects.filter(
-            pk__in={body["actor"]["client"] for _, body in rows if body["actor"].get("client")}
-        ).values_list("pk", "name")
-    }
-    codes = _application_codes([body for _, body in rows], institution) | {str(institution.pk): institution.name}
-    seals = dict(AuditSeal.objects.filter(entry__in=[entry.pk for entry, _ in rows]).values_list("entry", "seq"))
     return [
         {
             "id": entry.pk,
@@ -171,12 +196,22 @@ def entry_lines(entries: Iterable[AuditEntry], institution: Institution) -> list
     ]
 
 
-def _application_codes(bodies: Sequence[Mapping[str, Any]], institution: Institution) -> dict[str, str]:
+def _names_of(actors: Sequence[Mapping[str, Any]]) -> tuple[dict[int, str], dict[str, str]]:
+    """Names of the people and of the programs among the actors."""
+    users = User.objects.filter(pk__in={actor["user"] for actor in actors if actor.get("user")})
+    clients = ApiClient.objects.filter(pk__in={actor["client"] for actor in actors if actor.get("client")})
+    return (
+        dict(users.values_list("pk", "full_name").order_by()),
+        {str(key): name for key, name in clients.values_list("pk", "name")},
+    )
+
+
+def _application_codes(bodies: Sequence[Mapping[str, Any]], window: Window) -> dict[str, str]:
     """The code of each application that the entries are about or mention."""
     mentioned = {body["subject"]["id"] for body in bodies if body["subject"]["type"] == "lending.application"}
     mentioned |= {str(body["facts"]["application"]) for body in bodies if body["facts"].get("application")}
-    found = Application.objects.filter(pk__in=mentioned).values_list("pk", "number")
-    return {str(key): f"{institution.number_prefix}-{number}" for key, number in found}
+    found = window.rows(Application).filter(pk__in=mentioned).values_list("pk", "number")
+    return {str(key): f"{window.institution.number_prefix}-{number}" for key, number in found}
 
 
 def _who(actor: Mapping[str, Any], people: Mapping[int, str], programs: Mapping[str, str]) -> str:
@@ -186,7 +221,11 @@ def _who(actor: Mapping[str, Any], people: Mapping[int, str], programs: Mapping[
         return programs.get(str(actor.get("client")), _("Un programa"))
     if actor.get("user") is None:
         return _("Sin iniciar sesión")
-    return people.get(actor["user"]) or _("Persona %(number)s") % {"number": actor["user"]}
+    if name := people.get(actor["user"]):
+        return name
+    words = _("Persona %(number)s") % {"number": actor["user"]}
+    roles = ", ".join(str(Role(role).label) for role in actor.get("roles", ()) if role in Role.values)
+    return f"{words} ({roles})" if roles else words
 
 
 def _subject(subject: Mapping[str, str], names: Mapping[str, str]) -> str:
@@ -212,9 +251,10 @@ def _value(name: str, value: Any, codes: Mapping[str, str]) -> str:
     return json.dumps(value, ensure_ascii=False, sort_keys=True)
 
 
-def history_of(subject_type: str, subject_id: str) -> QuerySet[AuditEntry]:
+def history_of(window: Window, subject_type: str, subject_id: str) -> QuerySet[AuditEntry]:
     """Everything recorded about one object, oldest first."""
-    return AuditEntry.objects.filter(subject_id=subject_id, subject_type=subject_type).order_by("at_us", "id")
+    entries = window.rows(AuditEntry)
+    return entries.filter(subject_id=subject_id, subject_type=subject_type).order_by("at_us", "id")
 
 
 # --- checkpoints ------------------------------------------------------------------------------------------------
@@ -231,15 +271,15 @@ class CheckpointLine:
     agrees: bool
 
 
-def checkpoint_lines(institution: Institution) -> list[CheckpointLine]:
+def checkpoint_lines(window: Window) -> list[CheckpointLine]:
     """The latest checkpoints that hold the institution's head, and whether its chain still agrees. Two queries."""
-    lines = []
-    for row in AuditCheckpoint.objects.order_by("-number")[:SHOWN_CHECKPOINTS]:
+    institution, lines = window.institution, []
+    for row in AuditCheckpoint.objects.using(window.using).order_by("-number")[:SHOWN_CHECKPOINTS]:
         checkpoint = checkpoints.stored(row)
         mine = next((head for head in checkpoint.heads if head.institution_id == institution.pk), None)
         if mine:
             lines.append((row, mine))
-    with connection.cursor() as cursor:
+    with connections[window.using].cursor() as cursor:
         cursor.execute(
             "SELECT seq, hash FROM accounts_auditseal WHERE institution_id = %s AND seq = ANY (%s)",
             [institution.pk, [mine.seq for _row, mine in lines]],
@@ -251,12 +291,12 @@ def checkpoint_lines(institution: Institution) -> list[CheckpointLine]:
     ]
 
 
-def receipt_text(number: int, institution: Institution) -> str | None:
+def receipt_text(number: int, window: Window) -> str | None:
     """The institution's receipt of a checkpoint as a file; None when there is none."""
-    row = AuditCheckpoint.objects.filter(number=number).first()
+    row = AuditCheckpoint.objects.using(window.using).filter(number=number).first()
     if row is None:
         return None
     try:
-        return checkpoints.to_json(checkpoints.receipt(checkpoints.stored(row), institution.pk))
+        return checkpoints.to_json(checkpoints.receipt(checkpoints.stored(row), window.institution.pk))
     except KeyError:
         return None

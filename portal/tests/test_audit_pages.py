@@ -165,7 +165,7 @@ def test_verifying_now_says_that_the_chain_is_intact_and_keeps_the_outcome(clien
     assert "notice-bad" not in page
     with institution_scope(institution.pk):
         kept = json.loads(AuditEntry.objects.get(event=chain.VERIFIED).body)
-        head = chain.chain_state(institution).head
+        head = chain.chain_state(chain.Window(institution)).head
     assert (kept["actor"]["user"], kept["facts"]["ok"], kept["facts"]["head"]) == (auditor.user_id, True, head)
     assert head in page
     again = browser.post(address(institution, "verify/"), follow=True).content.decode()

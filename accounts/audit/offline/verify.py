@@ -122,6 +122,7 @@ def check_chain(package, about):
     first, last = about["first_seq"], about["last_seq"]
     entries, seals = package.lines("entries.jsonl"), package.lines("seals.jsonl")
     expected, previous, hashes = first, None, {}
+    inside, edges = 0, {}
     for text in seals:
         seal = parsed(text, f"seals.jsonl, evento {expected}")
         if seal["seq"] != expected:
@@ -140,6 +141,10 @@ def check_chain(package, about):
         if said["id"] != seal["entry_id"] or said["institution"] != about["institution_id"]:
             raise NotIntact(f"el contenido del evento {expected} es de otro evento o de otra entidad")
         hashes[expected] = seal["hash"]
+        if about["from_us"] <= said["at_us"] < about["until_us"]:
+            inside += 1
+            edges.setdefault("first", expected)
+            edges["last"] = expected
         if expected == first:
             hashes[first - 1] = seal["prev_hash"]
         expected += 1
@@ -147,13 +152,40 @@ def check_chain(package, about):
         raise NotIntact(f"falta el evento {expected}: el paquete llega según su portada hasta el {last}")
     if next(entries, None) is not None:
         raise NotIntact("hay contenidos de más, sin sello")
-    return hashes
+    return hashes, inside, edges
+
+
+def check_period(about, inside, edges):
+    """Si el período está entero: antes y después de él la cadena sigue con eventos de otros días, o no sigue."""
+    first, last = about["first_seq"], about["last_seq"]
+    if not inside:
+        raise NotIntact("ningún evento del paquete es del período que dice su portada")
+    if edges["first"] == first and first > 1:
+        raise NotIntact(f"el período puede estar recortado: falta el evento {first - 1}, el anterior al primero")
+    say(f"Cumple: {inside} eventos son del período, del {about['from']} al {about['to']}; el primero es el"
+        f" {edges['first']}" + (" y antes no hay otro." if first == 1 else " y el anterior es de otro día."))
+    if edges["last"] == last:
+        say(f"Aviso: el evento {last} era el último de la cadena al exportar; lo posterior no está en este paquete.")
+    else:
+        say(f"Cumple: el último del período es el {edges['last']}; el siguiente es de otro día.")
+
+
+def leaf(head):
+    return sha256(b"\x00" + f"{head['institution']}:{head['seq']}:{head['hash']}".encode()).digest()
+
+
+def root(heads):
+    """La raíz de una constancia que trae las huellas de todas las cadenas."""
+    level = [leaf(head) for head in sorted(heads, key=lambda one: one["institution"])]
+    while len(level) > 1:
+        pairs = [sha256(b"\x01" + one + other).digest() for one, other in zip(level[::2], level[1::2])]
+        level = pairs + level[-1:] if len(level) % 2 else pairs
+    return level[0].hex()
 
 
 def climb(head, proof):
     """La raíz a la que llevan una huella de cabeza y su prueba."""
-    leaf = f"{head['institution']}:{head['seq']}:{head['hash']}".encode()
-    reached = sha256(b"\x00" + leaf).digest()
+    reached = leaf(head)
     for step in proof:
         beside = bytes.fromhex(step["hash"])
         reached = sha256(b"\x01" + (beside + reached if step["left"] else reached + beside)).digest()
@@ -171,7 +203,8 @@ def check_receipt(receipt, where, keys, institution_id):
     if head is None:
         raise NotIntact(f"{where} no habla de esta entidad")
     said = json.loads(statement)
-    if "proof" in receipt and climb(head, receipt["proof"]) != said["root"]:
+    reached = climb(head, receipt["proof"]) if "proof" in receipt else root(receipt["heads"])
+    if reached != said["root"]:
         raise NotIntact(f"la huella de {where} no lleva a la raíz firmada")
     return said, head
 
@@ -199,8 +232,9 @@ def verify(package, key=None, held=None):
             raise NotIntact("la clave pública del paquete no es la que tú guardas")
         keys = {key.lower()}
     say(f"Entidad: {about['name']} ({about['institution']}). Eventos {about['first_seq']} a {about['last_seq']}.")
-    hashes = check_chain(package, about)
+    hashes, inside, edges = check_chain(package, about)
     say(f"Cumple: {len(hashes) - 1} eventos, cada uno enlazado con el anterior; ninguno cambiado, ninguno falta.")
+    check_period(about, inside, edges)
     before, compared, names = None, 0, package.names("checkpoints")
     for name in names:
         said, head = check_receipt(package.document(name), name, keys, about["institution_id"])

@@ -57,6 +57,7 @@ class Command(InstitutionCommand):
                 "first_seq": exported.first_seq,
                 "last_seq": exported.last_seq,
                 "checkpoints": exported.checkpoints,
+                "entries": exported.entries,
             }
         )
 

@@ -7,7 +7,7 @@ from django.core.management.base import CommandError, CommandParser
 from django.db import connections
 from tqdm import tqdm
 
-from accounts.audit import checkpoints, sealer, signing
+from accounts.audit import checkpoints, copies, sealer, signing
 from accounts.commands import JsonCommand
 
 
@@ -47,6 +47,7 @@ class Command(JsonCommand):
                 made = checkpoints.make()
             except checkpoints.CheckpointConflict as error:
                 raise CommandError(str(error)) from error
+            copies.Courier().deliver()
             document["checkpoint"] = made.number if made else None
             document["file"] = str(checkpoints.path_of(made.number)) if made else None
         return document
