@@ -36,6 +36,9 @@ EVENTS: Final[dict[str, Any]] = {
     "accounts.subject_key.destroyed": _("Clave de seudónimo destruida"),
     "accounts.audit.verified": _("Registro verificado"),
     "accounts.evidence.exported": _("Paquete de evidencia exportado"),
+    "portal.oversight.looked": _("Consulta de supervisión"),
+    "portal.oversight.verified": _("Cadena verificada por el supervisor"),
+    "portal.oversight.evidence_exported": _("Paquete de evidencia entregado al supervisor"),
     # models
     "scoring.dataset.created": _("Conjunto de datos incorporado"),
     "scoring.model.trained": _("Modelo entrenado"),
@@ -123,6 +126,7 @@ AREAS: Final[dict[str, Any]] = {
     "accounts.institution": _("Entidad"),
     "accounts.audit": _("Registro"),
     "accounts.evidence": _("Evidencia"),
+    "portal.oversight": _("Supervisión"),
 }
 SUBJECTS: Final[dict[str, Any]] = {
     "accounts.institution": _("Entidad"),
@@ -216,6 +220,11 @@ FACTS: Final[dict[str, Any]] = {
     "head": _("huella de cabeza"),
     "first_bad": _("primer evento dañado"),
     "ms": _("milisegundos"),
+    "page": _("página"),
+    "filters": _("filtros"),
+    "about": _("sobre"),
+    "begins": _("desde"),
+    "ends": _("hasta"),
     "subject": _("persona"),
     "offer": _("oferta"),
     "moratory_tea": _("tasa moratoria"),

@@ -232,7 +232,9 @@ def three_days(institution, outbox, superuser, tmp_path):
 def test_a_package_shows_that_its_period_is_whole(three_days):
     status, said = verify_alone(three_days())
     assert status == 0, said
-    assert "3 eventos son del período, del 2026-03-09 al 2026-03-09; el primero es el 4 y el anterior es de otro" in said
+    assert (
+        "3 eventos son del período, del 2026-03-09 al 2026-03-09; el primero es el 4 y el anterior es de otro" in said
+    )
     assert "el último del período es el 6; el siguiente es de otro día" in said
 
 

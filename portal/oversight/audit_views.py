@@ -7,31 +7,48 @@ from django.contrib import messages
 from django.core.cache import cache
 from django.core.paginator import Paginator
 from django.db import OperationalError, connections, transaction
-from django.http import Http404, HttpResponse
+from django.http import Http404, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_POST, require_safe
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from accounts import access, audit
 from accounts.audit import verify
-from accounts.audit.words import AREAS, subject_words
+from accounts.audit.words import AREAS, EVENTS, subject_words
 from accounts.http import Request
 from accounts.models import Institution
-from portal.oversight import chain
+from portal.oversight import chain, history
+from portal.oversight.packages import Period, first_period, package_of
 
 PER_PAGE = 50
 VERIFY_SECONDS = 20  # longer than that is a job for the command
 VERIFY_EVERY_SECONDS = 30
+# Names of addresses for the partials that regulators' pages share.
+ADDRESSES = {
+    "home": "audit",
+    "verify": "audit_verify",
+    "checkpoint": "audit_checkpoint",
+    "object": "audit_object",
+    "evidence": "audit_evidence",
+    "changes": "audit_changes",
+}
+
+
+def acts_by_area() -> list[Any]:
+    """Choices: everything, a whole area, or one act of it."""
+    groups = []
+    for area, words in AREAS.items():
+        acts = [(event, text) for event, text in EVENTS.items() if event.startswith(f"{area}.")]
+        groups.append((words, [(area, gettext_lazy("Todo este grupo")), *acts]))
+    return [("", gettext_lazy("Todo")), *groups]
 
 
 class EntryFilters(forms.Form):
     """Filters of the entries; they live in the address."""
 
-    area = forms.ChoiceField(
-        label=gettext_lazy("Qué"), required=False, choices=[("", gettext_lazy("Todo")), *AREAS.items()]
-    )
+    area = forms.ChoiceField(label=gettext_lazy("Qué"), required=False, choices=acts_by_area)
     actor = forms.CharField(label=gettext_lazy("Quién"), required=False, max_length=80)
     object = forms.CharField(label=gettext_lazy("Sobre qué"), required=False, max_length=80)
     begins = forms.DateField(
@@ -73,6 +90,7 @@ def audit_page(request: Request, slug: str) -> HttpResponse:
             "state": state,
             "panel": panel(state, lines),
             "checkpoints": lines,
+            "addresses": ADDRESSES,
         },
         status=422 if form.errors else 200,
     )
@@ -225,3 +243,25 @@ def checkpoint_file(request: Request, slug: str, number: int) -> HttpResponse:
         content_type="application/json",
         headers={"Content-Disposition": f'attachment; filename="{name}"'},
     )
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@never_cache
+@access.require("accounts.view_audit")
+def evidence(request: Request, slug: str) -> HttpResponseBase:
+    """Choose the days of a package, and take it away; who took what out is itself evidence."""
+    window = chain.Window(here(request))
+    form = Period(request.POST if request.method == "POST" else None, initial=first_period())
+    if request.method == "POST" and form.is_valid() and (file := package_of(window, form)):
+        audit.record(request.actor, "accounts.evidence.exported", window.institution, **form.cleaned_data)
+        return file
+    return render(request, "portal/audit_evidence.html", {"form": form}, status=422 if form.errors else 200)
+
+
+@require_safe
+@never_cache
+@access.require("accounts.view_audit")
+def changes(request: Request, slug: str) -> HttpResponse:
+    """Who changed what, when, from what to what and why."""
+    found = history.page_of(chain.Window(here(request)), request.GET)
+    return render(request, "portal/audit_changes.html", {**found, "addresses": ADDRESSES}, status=found["status"])

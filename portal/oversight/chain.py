@@ -18,7 +18,7 @@ from django.utils.translation import gettext as _
 
 from accounts.audit import checkpoints
 from accounts.audit.sealer import Waiting, waiting
-from accounts.audit.words import event_words, fact_words, reason_words, subject_words, value_words
+from accounts.audit.words import EVENTS, event_words, fact_words, reason_words, subject_words, value_words
 from accounts.clock import LIMA
 from accounts.formats import format_money
 from accounts.models import ApiClient, AuditCheckpoint, AuditEntry, AuditSeal, Institution, Membership, User
@@ -126,7 +126,8 @@ def entries_matching(window: Window, filters: Mapping[str, Any]) -> QuerySet[Aud
     entries = window.rows(AuditEntry).order_by("-at_us", "-id")
     if area := filters.get("area"):
         # A range and not LIKE, which could use no index under the policy; "/" is what follows "." in ASCII.
-        entries = entries.filter(event__gte=f"{area}.", event__lt=f"{area}/")
+        whole = area in EVENTS
+        entries = entries.filter(event=area) if whole else entries.filter(event__gte=f"{area}.", event__lt=f"{area}/")
     if actor := filters.get("actor"):
         entries = entries.filter(actor_user_id__in=_people_named(window, actor))
     if thing := filters.get("object"):
@@ -173,9 +174,7 @@ def entry_lines(entries: Iterable[AuditEntry], window: Window) -> list[dict[str,
     people, programs = _names_of(actors) if window.names_people else ({}, {})
     codes = _application_codes([body for _, body in rows], window)
     codes[str(window.institution.pk)] = window.institution.name
-    seals = dict(
-        window.rows(AuditSeal).filter(entry__in=[entry.pk for entry, _ in rows]).values_list("entry", "seq")
-    )
+    seals = dict(window.rows(AuditSeal).filter(entry__in=[entry.pk for entry, _ in rows]).values_list("entry", "seq"))
     return [
         {
             "id": entry.pk,
@@ -246,6 +245,14 @@ def _value(name: str, value: Any, codes: Mapping[str, str]) -> str:
         return codes[value] if name == "application" and value in codes else str(value_words(value))
     if isinstance(value, int):
         return str(value)
+    if name == "changed" and isinstance(value, dict):
+        return "; ".join(
+            f"{fact_words(field)}: {_value(field, one['from'], codes)} → {_value(field, one['to'], codes)}"
+            for field, one in value.items()
+            if isinstance(one, dict) and {"from", "to"} <= set(one)
+        )
+    if value is None:
+        return "–"
     if isinstance(value, list):
         return ", ".join(_value(name, one, codes) for one in value) or "—"
     return json.dumps(value, ensure_ascii=False, sort_keys=True)

@@ -79,6 +79,8 @@ STAFF_PAGE = Address(get=holders("accounts.manage_staff"), post=holders("account
 STAFF_ACT = Address(post=holders("accounts.manage_staff"))
 PROGRAMS_ACT = Address(post=holders("accounts.manage_api_clients"))
 PRODUCT_PAGE = Address(get=holders("lending.manage_products"), post=holders("lending.manage_products"))
+SUPERVISE = holders("portal.view_oversight")
+SUPERVISED = Address(get=SUPERVISE, missing=True)
 PRODUCT_ACT = Address(post=holders("lending.manage_products"))
 
 ADDRESSES: dict[str, Address] = {
@@ -184,7 +186,18 @@ ADDRESSES: dict[str, Address] = {
         get=holders("accounts.manage_api_clients"), post=holders("accounts.manage_api_clients")
     ),
     "accounts:client_close": PROGRAMS_ACT,
+    # regulators' pages; the walk's rows are not committed, so their role finds no institution
+    "portal:oversight_looks": Address(get=SUPERVISE),
+    "portal:supervised": SUPERVISED,
+    "portal:supervised_verify": Address(post=SUPERVISE, missing=True),
+    "portal:supervised_evidence": Address(get=SUPERVISE, post=SUPERVISE, missing=True),
+    "portal:supervised_changes": SUPERVISED,
+    "portal:supervised_versions": SUPERVISED,
+    "portal:supervised_checkpoint": SUPERVISED,
+    "portal:supervised_object": SUPERVISED,
     # the auditor's pages
+    "audit_evidence": Address(get=holders("accounts.view_audit"), post=holders("accounts.view_audit")),
+    "audit_changes": Address(get=holders("accounts.view_audit")),
     "audit": Address(get=holders("accounts.view_audit")),
     "audit_verify": Address(post=holders("accounts.view_audit")),
     "audit_checkpoint": Address(get=holders("accounts.view_audit"), missing=True),
@@ -284,6 +297,7 @@ def world(institution: Institution, other_institution: Institution, assessed: An
     return World(institution, values, draft, people)
 
 
+@pytest.mark.django_db(databases=["default", "regulator"])
 @pytest.mark.parametrize("who", WHO)
 def test_each_role_enters_where_the_table_says_and_nowhere_else(world: World, who: str):
     browser = OutsideClient(raise_request_exception=False)

@@ -6,7 +6,7 @@ import pytest
 
 from accounts import messages
 from accounts.clock import today
-from accounts.tests.factories import InstitutionFactory, MandateFactory
+from accounts.tests.factories import InstitutionFactory
 
 pytestmark = pytest.mark.django_db
 
@@ -42,19 +42,6 @@ def test_reports_are_noted_and_a_flood_is_dropped(anonymous_client, caplog):
 def test_a_huge_report_is_cut(anonymous_client, caplog):
     anonymous_client.post("/csp-report/", b"x" * 1_000_000, content_type="application/csp-report")
     assert len(caplog.records[-1].getMessage()) < 4_100
-
-
-def test_a_regulator_sees_the_institutions_of_running_mandates(client_as, regulator, institution):
-    user_id = regulator.user_id
-    MandateFactory(regulator_id=user_id, regulator=None, institution=InstitutionFactory(name="Con Mandato"))
-    past = {"valid_to": today() - timedelta(days=1)}
-    MandateFactory(regulator_id=user_id, regulator=None, institution=InstitutionFactory(name="Mandato Vencido"), **past)
-    InstitutionFactory(name="Sin Mandato")
-    page = client_as(regulator).get("/oversight/").content.decode()
-    assert "Con Mandato" in page
-    assert "Caja Qori" in page
-    assert "Mandato Vencido" not in page
-    assert "Sin Mandato" not in page
 
 
 def test_a_mandate_that_ends_closes_the_door(client_as, regulator):

@@ -162,8 +162,10 @@ def check_period(about, inside, edges):
         raise NotIntact("ningún evento del paquete es del período que dice su portada")
     if edges["first"] == first and first > 1:
         raise NotIntact(f"el período puede estar recortado: falta el evento {first - 1}, el anterior al primero")
-    say(f"Cumple: {inside} eventos son del período, del {about['from']} al {about['to']}; el primero es el"
-        f" {edges['first']}" + (" y antes no hay otro." if first == 1 else " y el anterior es de otro día."))
+    say(
+        f"Cumple: {inside} eventos son del período, del {about['from']} al {about['to']}; el primero es el"
+        f" {edges['first']}" + (" y antes no hay otro." if first == 1 else " y el anterior es de otro día.")
+    )
     if edges["last"] == last:
         say(f"Aviso: el evento {last} era el último de la cadena al exportar; lo posterior no está en este paquete.")
     else:
@@ -178,7 +180,7 @@ def root(heads):
     """La raíz de una constancia que trae las huellas de todas las cadenas."""
     level = [leaf(head) for head in sorted(heads, key=lambda one: one["institution"])]
     while len(level) > 1:
-        pairs = [sha256(b"\x01" + one + other).digest() for one, other in zip(level[::2], level[1::2])]
+        pairs = [sha256(b"\x01" + level[at] + level[at + 1]).digest() for at in range(0, len(level) - 1, 2)]
         level = pairs + level[-1:] if len(level) % 2 else pairs
     return level[0].hex()
 

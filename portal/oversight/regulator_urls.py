@@ -1,0 +1,20 @@
+"""Under `/oversight/`: regulators' pages."""
+
+from django.urls import include, path
+
+from portal.oversight import regulator_views as views
+
+lender = [
+    path("", views.chain_page, name="supervised"),
+    path("verify/", views.verify_now, name="supervised_verify"),
+    path("evidence/", views.evidence, name="supervised_evidence"),
+    path("changes/", views.changes, name="supervised_changes"),
+    path("versions/", views.side_by_side, name="supervised_versions"),
+    path("checkpoints/<int:number>/", views.checkpoint_file, name="supervised_checkpoint"),
+    path("objects/<str:subject_type>/<str:subject_id>/", views.object_page, name="supervised_object"),
+]
+urlpatterns = [
+    path("", views.home, name="oversight"),
+    path("looks/", views.looks, name="oversight_looks"),
+    path("lenders/<slug:slug>/", include(lender)),
+]

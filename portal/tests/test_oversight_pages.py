@@ -1,0 +1,308 @@
+"""Regulators' pages: within the mandate, through their own database role, read-only, every look logged."""
+
+import json
+import subprocess
+import sys
+import zipfile
+from datetime import timedelta
+from io import BytesIO
+
+import pytest
+from django.db import DatabaseError, connections, transaction
+
+from accounts import audit
+from accounts.actors import Actor
+from accounts.audit import checkpoints, sealer
+from accounts.clock import today
+from accounts.models import AuditEntry, RegulatorMandate
+from accounts.platform import platform_scope
+from accounts.tenancy.scope import institution_scope, regulator_scope
+from accounts.tests.evidence import act
+from accounts.tests.factories import MandateFactory
+from lending.models import Application
+from lending.services.products import create_product, publish_product, save_product_terms
+from lending.tests.factories import set_usury_cap
+from portal.oversight.supervision import LOOKED
+
+pytestmark = [pytest.mark.transactional, pytest.mark.usefixtures("outbox")]
+
+LENDER = "/oversight/lenders/qori/"
+TERMS = {
+    "summary": "Para lo que necesites",
+    "amount_min": 500,
+    "amount_max": 15000,
+    "term_min": 3,
+    "term_max": 24,
+    "tea_min": "0.25",
+    "tea_max": "0.60",
+    "amortization": "equal_installments",
+}
+
+
+@pytest.fixture
+def browser(client_as, regulator):
+    return client_as(regulator)
+
+
+@pytest.fixture
+def sealed(institution, other_institution):
+    """Six sealed entries here and three elsewhere, under a checkpoint."""
+    ids = act(institution, 6)
+    act(other_institution, 3)
+    sealer.seal_all()
+    checkpoints.make()
+    return [str(key) for key in ids]
+
+
+def page_of(browser, path=LENDER):
+    answer = browser.get(path)
+    assert answer.status_code == 200, answer
+    return answer.content.decode()
+
+
+def looks():
+    with platform_scope():
+        return [
+            json.loads(body)["facts"] for body in AuditEntry.objects.filter(event=LOOKED).values_list("body", flat=True)
+        ]
+
+
+# --- the boundary -----------------------------------------------------------------------------------------------
+
+
+def test_the_first_page_shows_supervised_institutions_with_their_chains(
+    browser, sealed, institution, other_institution
+):
+    past = {"valid_to": today() - timedelta(days=1)}
+    MandateFactory(regulator=RegulatorMandate.objects.get().regulator, institution=other_institution, **past)
+    page = page_of(browser, "/oversight/")
+    assert "Caja Qori" in page
+    assert "Wayra" not in page
+    heads = {one.institution_id: one.hash.hex() for one in checkpoints.read(checkpoints.path_of(1)).heads}
+    head = heads[institution.pk]
+    assert f"{head[:8]}…{head[-4:]}" in page
+
+
+@pytest.mark.parametrize("rest", ["", "changes/", "versions/", "evidence/", "checkpoints/1/"])
+def test_an_institution_without_mandate_is_not_found(browser, sealed, rest):
+    assert browser.get(f"{LENDER}{rest}").status_code == 200
+    assert browser.get(f"/oversight/lenders/wayra/{rest}").status_code == 404
+    assert browser.get(f"/oversight/lenders/nadie/{rest}").status_code == 404
+
+
+def test_a_mandate_that_is_over_closes_its_institution(browser, sealed, regulator, other_institution):
+    MandateFactory(regulator_id=regulator.user_id, regulator=None, institution=other_institution)
+    assert browser.get("/oversight/lenders/wayra/").status_code == 200
+    RegulatorMandate.objects.filter(institution=other_institution).update(valid_to=today() - timedelta(days=1))
+    assert browser.get("/oversight/lenders/wayra/").status_code == 404
+    assert browser.get(LENDER).status_code == 200
+
+
+@pytest.mark.parametrize("role", ["auditor", "manager", "officer", "operator"])
+def test_nobody_else_comes_in(client_as, actor_as, institution, role):
+    stranger = client_as(actor_as(role))
+    for path in ("/oversight/", LENDER, f"{LENDER}changes/", "/oversight/looks/"):
+        assert stranger.get(path).status_code == 403
+
+
+def test_the_second_step_comes_first(client_as, regulator, sealed):
+    assert client_as(regulator, second_step=False).get(LENDER).status_code == 302
+
+
+def test_supervised_rows_come_through_the_regulators_role_alone(browser, sealed, institution):
+    """Whoever breaks the mandate's row in that role's eyes sees nothing, whatever the serving role may read."""
+    seen = []
+
+    def watch(execute, sql, parameters, many, context):
+        if any(table in sql for table in ('"accounts_auditentry"', "accounts_auditseal", '"lending_')):
+            seen.append((context["connection"].alias, sql))
+        return execute(sql, parameters, many, context)
+
+    with connections["default"].execute_wrapper(watch), connections["regulator"].execute_wrapper(watch):
+        page_of(browser)
+    own = [sql for alias, sql in seen if alias == "default" and "INSERT" not in sql]
+    assert all("actor_user_id" in sql for sql in own), "only the regulator's own log is read by the serving role"
+    assert any(alias == "regulator" for alias, _sql in seen)
+
+
+def test_the_regulators_role_can_write_nothing(regulator, sealed, institution):
+    with (
+        regulator_scope(regulator.user_id),
+        pytest.raises(DatabaseError, match="read-only"),
+        transaction.atomic(using="regulator"),
+    ):
+        AuditEntry.unscoped.using("regulator").filter(institution_id=institution.pk).update(body="{}")
+
+
+# --- what is shown ----------------------------------------------------------------------------------------------
+
+
+def test_entries_name_staff_by_number_and_role(browser, actor_as, institution):
+    officer = actor_as("officer", full_name="Julia Mamani")
+    with institution_scope(institution.pk):
+        audit.record(officer, "lending.application.submitted", institution, amount="3000.00")
+    page = page_of(browser)
+    assert f"Persona {officer.user_id} (Analista de créditos)" in page
+    assert "Julia Mamani" not in page
+    assert "monto" not in page  # facts are on the object's page
+    assert "Solicitud enviada" in page_of(browser, f"{LENDER}?actor={officer.user_id}")
+    assert "Ningún evento cumple el filtro" in page_of(browser, f"{LENDER}?actor=999999")
+
+
+def test_search_by_act_object_and_period(browser, actor_as, institution):
+    officer = actor_as("officer")
+    with institution_scope(institution.pk):
+        application = Application.objects.create(number=48213, segment="farm")
+        audit.record(officer, "lending.application.submitted", application, amount="3000.00")
+        audit.record(officer, "lending.application.assessed", application)
+        audit.record(officer, "lending.product.created", institution)
+
+    def shown(query):
+        table = page_of(browser, f"{LENDER}?{query}").partition('aria-label="Tabla de eventos"')[2]
+        return [words for words in ("Solicitud enviada", "Solicitud evaluada", "Producto creado") if words in table]
+
+    assert shown("area=lending.application") == ["Solicitud enviada", "Solicitud evaluada"]
+    assert shown("area=lending.application.assessed") == ["Solicitud evaluada"]
+    assert shown("object=QT-48213") == ["Solicitud enviada", "Solicitud evaluada"]
+    assert shown("begins=2020-01-01&ends=2020-12-31") == []
+    history = page_of(browser, f"{LENDER}objects/lending.application/{application.pk}/")
+    assert "Solicitud QT-48213" in history
+    assert "monto: S/ 3,000.00" in history
+    assert browser.get(f"{LENDER}?begins=31/31/2020").status_code == 422
+
+
+def test_verifying_now_is_done_by_the_regulators_role_and_kept_in_the_platforms_chain(browser, sealed, institution):
+    assert "Sin verificar" in page_of(browser)
+    page = browser.post(f"{LENDER}verify/", follow=True).content.decode()
+    assert "6 eventos verificados, ninguno alterado ni borrado." in page
+    with platform_scope():
+        kept = json.loads(AuditEntry.objects.get(event="portal.oversight.verified").body)
+    assert (kept["facts"]["ok"], kept["subject"]["id"]) == (True, str(institution.pk))
+    assert "Espera medio minuto" in browser.post(f"{LENDER}verify/", follow=True).content.decode()
+
+
+def test_a_tampered_event_turns_the_regulators_panel_red(browser, sealed, superuser):
+    with superuser.behind_their_backs():
+        superuser.edit(sealed[3], '"step":4', '"step":7')
+    page = browser.post(f"{LENDER}verify/", follow=True).content.decode()
+    assert 'class="notice notice-bad" role="alert"' in page
+    assert "Evento 4: el contenido del evento no es el que se selló" in page
+
+
+def test_a_switched_off_sealer_shows_on_the_first_page(browser, institution, superuser):
+    act(institution, 2)
+    superuser.run("UPDATE accounts_auditpending SET queued_at = now() - interval '7 minutes'")
+    page = page_of(browser, "/oversight/")
+    assert "Detenido" in page
+    assert "2 esperan desde" in page
+
+
+def test_changes_say_from_what_to_what_and_by_whom(browser, institution, actor_as):
+    manager = actor_as("manager")
+    with institution_scope(institution.pk):
+        set_usury_cap()
+        product = create_product(actor=manager, name="Mi Negocio", segment="enterprise")
+        version = save_product_terms(product_id=product.pk, actor=manager, **TERMS)
+        publish_product(version_id=version.pk, actor=manager)
+        save_product_terms(product_id=product.pk, actor=manager, amount_max=20000)
+    page = page_of(browser, f"{LENDER}changes/?kind=product")
+    assert "<strong>Monto máximo</strong>: S/ 15,000.00 → S/ 20,000.00" in page
+    assert f"Persona {manager.user_id} (Gerente)" in page
+    assert "TEA máxima" in page
+    assert "de ejemplo" in page, "legal values with their norm"
+    assert "Nada cambió" in page_of(browser, f"{LENDER}changes/?kind=model")
+    both = page_of(browser, f"{LENDER}versions/?what=product:{product.pk}")
+    assert "1 diferencia" in both
+    assert "S/ 20,000.00" in both
+
+
+def test_versions_of_nothing_are_said(browser, institution):
+    assert "Todavía no hay versiones" in page_of(browser, f"{LENDER}versions/?what=product:x&a=1&b=2")
+
+
+# --- evidence ---------------------------------------------------------------------------------------------------
+
+
+def test_the_package_downloads_and_verifies_alone(browser, sealed, tmp_path, institution):
+    answer = browser.post(f"{LENDER}evidence/", {"begins": today().isoformat(), "ends": today().isoformat()})
+    assert answer["Content-Type"] == "application/zip"
+    with zipfile.ZipFile(BytesIO(b"".join(answer.streaming_content))) as package:
+        package.extractall(tmp_path)
+    done = subprocess.run(
+        [sys.executable, "-I", "-S", "verify.py"], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout
+    assert "6 eventos" in done.stdout
+    with platform_scope():
+        assert AuditEntry.objects.filter(event="portal.oversight.evidence_exported").count() == 1
+    with institution_scope(institution.pk):
+        assert not AuditEntry.objects.filter(event__startswith="portal.").exists(), "the lender is not told"
+
+
+@pytest.mark.parametrize(
+    ("days", "words"),
+    [
+        ({"begins": "2020-01-01", "ends": "2020-01-02"}, "No hay eventos sellados"),
+        ({"begins": "2026-02-02", "ends": "2026-01-01"}, "no puede ser anterior"),
+        ({"begins": "", "ends": ""}, "Hay 2 respuestas por corregir"),
+    ],
+)
+def test_a_period_that_gives_nothing_is_explained(browser, sealed, days, words):
+    answer = browser.post(f"{LENDER}evidence/", days)
+    assert answer.status_code == 422
+    assert words in answer.content.decode()
+
+
+def test_a_period_that_is_too_long_for_the_page_is_refused_in_words(browser, sealed, monkeypatch):
+    from portal.oversight import packages
+
+    monkeypatch.setattr(packages, "LARGEST_DOWNLOAD", 5)
+    answer = browser.post(f"{LENDER}evidence/", {"begins": today().isoformat(), "ends": today().isoformat()})
+    assert "Son 6 eventos: elige un período más corto" in answer.content.decode()
+
+
+def test_an_auditor_takes_the_package_of_their_own_institution(client_as, actor_as, sealed, institution):
+    browser = client_as(actor_as("auditor"))
+    answer = browser.post("/i/qori/desk/audit/evidence/", {"begins": today().isoformat(), "ends": today().isoformat()})
+    with zipfile.ZipFile(BytesIO(b"".join(answer.streaming_content))) as package:
+        assert len(package.read("entries.jsonl").splitlines()) == 6
+    with institution_scope(institution.pk):
+        assert AuditEntry.objects.filter(event="accounts.evidence.exported").count() == 1
+    assert "Cambios" in browser.get("/i/qori/desk/audit/changes/").content.decode()
+
+
+# --- the log ----------------------------------------------------------------------------------------------------
+
+
+def test_every_look_is_logged_with_page_and_filters_but_no_typed_words(browser, sealed, regulator, institution):
+    page_of(browser, "/oversight/")
+    page_of(browser, f"{LENDER}?area=lending.application&object=Mar%C3%ADa+Quispe")
+    browser.get("/oversight/lenders/wayra/")
+    assert [(look["page"], look["filters"]) for look in looks()] == [
+        ("institutions", None),
+        ("chain", {"area": "lending.application"}),
+    ]
+    mine = page_of(browser, "/oversight/looks/")
+    assert "Caja Qori" in mine
+    with platform_scope() as platform:
+        kept = AuditEntry.objects.filter(event=LOOKED).order_by("at_us")
+        assert [entry.actor_user_id for entry in kept] == [regulator.user_id] * 3
+        assert [entry.subject_id for entry in kept] == [str(one) for one in (platform.pk, institution.pk, platform.pk)]
+
+
+def test_the_number_of_queries_does_not_grow(browser, institution, actor_as):
+    from django.test.utils import CaptureQueriesContext
+
+    def measure():
+        with CaptureQueriesContext(connections["regulator"]) as captured:
+            page_of(browser)
+        return len(captured)
+
+    officer = actor_as("officer")
+    with institution_scope(institution.pk):
+        audit.record(officer, "lending.application.submitted", institution)
+    few = measure()
+    with institution_scope(institution.pk):
+        for who in (officer, Actor.system("nightly")):
+            audit.record_many(who, "lending.application.submitted", [(institution, {})] * 30)
+    assert measure() == few <= 16
