@@ -12,7 +12,7 @@ CREATE POLICY supervised ON accounts_auditpending FOR SELECT TO lend_regulator
 
 
 class Migration(migrations.Migration):
-    dependencies = [("accounts", "0005_names_for_people")]
+    dependencies = [("accounts", "0007_data_rights_isolation")]
 
     operations = [
         migrations.RunSQL(
