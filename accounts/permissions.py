@@ -15,6 +15,16 @@ PERMISSIONS: dict[str, frozenset[str]] = {
     "accounts.close_account": frozenset({"operator"}),
     "accounts.make_operator": frozenset({"system"}),
     "accounts.view_audit": frozenset({"auditor"}),
+    # what people may ask of the institution
+    "accounts.view_requests": frozenset({"manager", "auditor"}),
+    "accounts.answer_requests": frozenset({"manager"}),
+    "accounts.view_complaints": frozenset({"manager", "auditor"}),
+    "accounts.answer_complaints": frozenset({"manager"}),
+    "accounts.view_incidents": frozenset({"manager", "auditor"}),
+    "accounts.manage_incidents": frozenset({"manager"}),
+    "accounts.manage_webhooks": frozenset({"manager"}),
+    "accounts.export_research": frozenset({"manager", "system"}),
+    "accounts.purge": frozenset({"system"}),
     # models
     "scoring.view_models": frozenset({"analyst", "validator", "auditor", "officer", "approver", "manager"}),
     "scoring.train_model": frozenset({"analyst", "system"}),

@@ -15,3 +15,7 @@ class LendingConfig(AppConfig):
         outbox.route("lending.application.submitted", "lending.tasks.assess_applications")
         for event in ("assessed", "decided", "review_requested"):
             outbox.route(f"lending.application.{event}", "lending.tasks.notify_applicants")
+        for event in ("complaint.filed", "complaint.answered", "data_request.made", "data_request.extended"):
+            outbox.route(f"accounts.{event}", "lending.tasks.send_letters")
+        for event in ("data_request.answered", "incident.people_told"):
+            outbox.route(f"accounts.{event}", "lending.tasks.send_letters")

@@ -36,6 +36,14 @@ def notify_applicants(institution_id: int) -> None:
 
 
 @shared_task(**RETRIED)
+def send_letters(institution_id: int) -> None:
+    """Send the copies, answers and notices that the law asks for."""
+    from lending.services import letters
+
+    letters.send_letters(institution_id=institution_id)
+
+
+@shared_task(**RETRIED)
 def expire_institution(institution_id: int) -> None:
     """End offers, contracts and drafts whose last day has passed."""
     from lending.services.contracts import expire_contracts

@@ -14,6 +14,7 @@ app.conf.update(
     task_routes={
         "lending.tasks.assess_applications": {"queue": "assessment"},
         "lending.tasks.notify_applicants": {"queue": "notification"},
+        "lending.tasks.send_letters": {"queue": "notification"},
     },
     task_acks_late=True,
     task_reject_on_worker_lost=True,

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from lending.views.desk import case, products, queue
+from lending.views.desk import case, complaints, products, queue
 
 urlpatterns = [
     path("desk/", queue.home, name="desk"),
@@ -18,5 +18,9 @@ urlpatterns = [
     path("desk/products/<uuid:product_id>/", products.edit_product, name="desk_product"),
     path("desk/products/<uuid:product_id>/withdraw/", products.withdraw, name="desk_product_withdraw"),
     path("desk/products/versions/<uuid:version_id>/publish/", products.publish, name="desk_product_publish"),
+    path("desk/complaints/", complaints.worklist, name="desk_complaints"),
+    path("desk/complaints/export/", complaints.export, name="desk_complaints_export"),
+    path("desk/complaints/report/", complaints.report, name="desk_complaints_report"),
+    path("desk/complaints/<uuid:complaint_id>/", complaints.sheet, name="desk_complaint"),
     path("desk/policy/", products.policy, name="desk_policy"),
 ]

@@ -2,13 +2,15 @@
 
 from django.urls import path
 
-from lending.views import apply, documents, my, public
+from lending.views import apply, complaints, documents, my, public
 
 urlpatterns = [
     path("", public.landing, name="landing"),
     path("simulate/", public.simulator, name="simulator"),
     path("rates/", public.tariff, name="tariff"),
-    path("complaints/", public.complaints, name="complaints"),
+    path("complaints/", complaints.book, name="complaints"),
+    path("complaints/find/", complaints.find, name="complaint_find"),
+    path("complaints/<uuid:complaint_id>/", complaints.copy, name="complaint_copy"),
     path("your-data/", public.data_use, name="data_use"),
     path("your-score/", public.score_explained, name="score_explained"),
     path("apply/", apply.start, name="apply"),

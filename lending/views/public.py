@@ -95,12 +95,6 @@ def tariff(request: Request, slug: str) -> HttpResponse:
 
 
 @require_safe
-def complaints(request: Request, slug: str) -> HttpResponse:
-    """How to complain today."""
-    return render(request, "lending/complaints.html")
-
-
-@require_safe
 def data_use(request: Request, slug: str) -> HttpResponse:
     """What is done with personal data, purpose by purpose, in the words people agree to."""
     assert request.institution is not None

@@ -26,10 +26,12 @@ from accounts.tests.fixtures import OutsideClient
 from lending.facts import STEPS
 from lending.models import Application, Offer, ProductVersion
 from lending.services.applications import start_application
+from lending.services.complaints import file_complaint
 from lending.services.documents import add_document
 from lending.tests import walk
 from lending.tests.conftest import assessed, cap, champions, products, ready  # noqa: F401  (fixtures)
 from lending.tests.test_api import body_of
+from lending.tests.test_complaints import sheet
 
 # ruff: noqa: F811  (fixtures are imported to be named as parameters)
 
@@ -81,6 +83,7 @@ PROGRAMS_ACT = Address(post=holders("accounts.manage_api_clients"))
 PRODUCT_PAGE = Address(get=holders("lending.manage_products"), post=holders("lending.manage_products"))
 SUPERVISE = holders("portal.view_oversight")
 SUPERVISED = Address(get=SUPERVISE, missing=True)
+BOOK = Address(get=holders("accounts.view_complaints"))
 PRODUCT_ACT = Address(post=holders("lending.manage_products"))
 
 ADDRESSES: dict[str, Address] = {
@@ -136,10 +139,13 @@ ADDRESSES: dict[str, Address] = {
     **dict.fromkeys(
         (
             *("lending:landing", "lending:simulator", "lending:tariff"),
-            *("lending:complaints", "lending:data_use", "lending:score_explained"),
+            *("lending:data_use", "lending:score_explained"),
         ),
         PUBLIC,
     ),
+    "lending:complaints": Address(get=EVERYBODY, post=EVERYBODY),
+    "lending:complaint_find": Address(get=EVERYBODY, post=EVERYBODY),
+    "lending:complaint_copy": Address(get=OWNER),
     # applying, and one's own applications
     "lending:apply": Address(get=SIGNED_IN, post=SIGNED_IN),
     "lending:apply_counter": Address(get=frozenset({"officer"}), post=frozenset({"officer"})),
@@ -172,6 +178,13 @@ ADDRESSES: dict[str, Address] = {
     "lending:desk_product_withdraw": PRODUCT_ACT,
     "lending:desk_product_publish": PRODUCT_ACT,
     "lending:desk_policy": Address(get=holders("lending.manage_policy"), post=holders("lending.manage_policy")),
+    # the complaints book
+    "lending:desk_complaints": BOOK,
+    "lending:desk_complaints_export": BOOK,
+    "lending:desk_complaints_report": BOOK,
+    "lending:desk_complaint": Address(
+        get=holders("accounts.view_complaints"), post=holders("accounts.answer_complaints")
+    ),
     # the manager's pages
     "accounts:staff": Address(get=holders("accounts.manage_staff")),
     "accounts:staff_new": STAFF_PAGE,
@@ -272,6 +285,7 @@ def world(institution: Institution, other_institution: Institution, assessed: An
         set_up_second_step(user=User.objects.get(pk=actor.user_id), actor=Actor.system("test"))
     application = assessed("household", actor=people["owner"])
     draft = start_application(actor=people["owner"], segment="household")
+    complaint = file_complaint(actor=people["owner"], sheet=sheet())
     document = add_document(application_id=application.pk, actor=people["owner"], kind="income", upload=walk.photo())
     client, _secret = create_api_client(actor=people["manager"], name="Banca móvil")
     version = ProductVersion.objects.first()
@@ -287,6 +301,7 @@ def world(institution: Institution, other_institution: Institution, assessed: An
         "version_id": version.pk,
         "membership_id": bystander.pk,
         "client_id": client.pk,
+        "complaint_id": complaint.pk,
         "number": 1,
         "subject_type": "lending.application",
         "subject_id": str(application.pk),

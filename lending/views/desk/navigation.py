@@ -13,6 +13,7 @@ ITEMS = (
     ("Bandeja", "inbox", "lending:desk_queue", "lending.view_applications", ("/desk/queue/", "/desk/applications/")),
     ("Productos", "money", "lending:desk_products", "lending.view_products", ("/desk/products/",)),
     ("Política", "chart", "lending:desk_policy", "lending.manage_policy", ("/desk/policy/",)),
+    ("Reclamos", "chat", "lending:desk_complaints", "accounts.view_complaints", ("/desk/complaints/",)),
     ("Personal", "people", "accounts:staff", "accounts.manage_staff", ("/desk/staff/",)),
     ("Entidad", "home", "accounts:settings", "accounts.manage_institution", ("/desk/settings/",)),
     ("Auditoría", "shield", "audit", "accounts.view_audit", ("/desk/audit/",)),
