@@ -14,6 +14,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from accounts.formats import format_money, format_percent
+from accounts.places import DEPARTMENTS
 from lending.money import format_soles
 
 GOOD: Final = "good"
@@ -85,13 +86,6 @@ def _names(table: Mapping[str, str | Promise]) -> Callable[[Any], str]:
     return names
 
 
-DEPARTMENTS: Final = {
-    "01": "Amazonas", "02": "Áncash", "03": "Apurímac", "04": "Arequipa", "05": "Ayacucho", "06": "Cajamarca",
-    "07": "Callao", "08": "Cusco", "09": "Huancavelica", "10": "Huánuco", "11": "Ica", "12": "Junín",
-    "13": "La Libertad", "14": "Lambayeque", "15": "Lima", "16": "Loreto", "17": "Madre de Dios",
-    "18": "Moquegua", "19": "Pasco", "20": "Piura", "21": "Puno", "22": "San Martín", "23": "Tacna",
-    "24": "Tumbes", "25": "Ucayali",
-}  # fmt: skip
 SECTORS: Final = {
     "commerce": gettext_lazy("comercio"),
     "services": gettext_lazy("servicios"),

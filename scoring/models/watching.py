@@ -11,7 +11,7 @@ from scoring.models.learning import ScoringModel, Segment
 
 
 class Signal(models.Model):
-    """One figure about a region and a crop over a period, as it was known from one day on.
+    """One figure about a region and a crop or sector over a period, as it was known from one day on.
 
     Belongs to no institution. A figure that is published again, corrected, is a new version: what a score of
     before has used stays what it was.
@@ -23,10 +23,13 @@ class Signal(models.Model):
         RAIN = "rain", _("Lluvia frente a lo normal")  # share of the usual, 1 is normal
         FROST = "frost", _("Noches de helada")  # count
         EL_NINO = "el_nino", _("Índice costero El Niño")  # ICEN, degrees
+        REGION_ARREARS = "region_arrears", _("Mora de la región")  # fraction of small loans
+        SECTOR_ARREARS = "sector_arrears", _("Mora del rubro")  # fraction of small loans
+        USD_RATE = "usd_rate", _("Tipo de cambio")  # soles per dollar
 
-    kind = models.CharField(max_length=12, choices=Kind)
+    kind = models.CharField(max_length=16, choices=Kind)
     region = models.CharField(max_length=2, blank=True)  # department code; empty for the whole country
-    crop = models.CharField(max_length=40, blank=True)
+    subject = models.CharField(max_length=40, blank=True)  # crop or sector; empty where there is none
     on = models.DateField()  # first day of the period
     until = models.DateField()  # last day of it
     known_on = models.DateField()  # nobody could use it before
@@ -41,14 +44,14 @@ class Signal(models.Model):
         verbose_name_plural = _("señales")
         constraints: ClassVar = [
             models.UniqueConstraint(
-                fields=["kind", "region", "crop", "on", "until", "version"], name="signal_version_once"
+                fields=["kind", "region", "subject", "on", "until", "version"], name="signal_version_once"
             ),
             models.CheckConstraint(condition=models.Q(until__gte=models.F("on")), name="signal_period_in_order"),
         ]
-        indexes: ClassVar = [models.Index(fields=["kind", "crop", "region", "known_on"], name="signal_as_of")]
+        indexes: ClassVar = [models.Index(fields=["kind", "subject", "region", "known_on"], name="signal_as_of")]
 
     def __str__(self) -> str:
-        return f"{self.kind} {self.crop} {self.region} {self.on}"
+        return f"{self.kind} {self.subject} {self.region} {self.on}"
 
 
 class MonitoringReport(InstitutionOwned):

@@ -9,13 +9,16 @@ from uuid import UUID
 
 from django.db import transaction
 
+from accounts.clock import today
 from accounts.errors import Unavailable
 from accounts.tenancy.scope import current_institution_id
 from scoring import registry
 from scoring.arms import challenger_decides
 from scoring.explanations import explain
+from scoring.features import KnownSignal
 from scoring.models import Score, ScoringModel, ShadowScore
 from scoring.serving import LiveModel
+from scoring.signals import Place, known_signals
 
 logger = logging.getLogger(__name__)
 
@@ -51,6 +54,7 @@ class ScoredApplication:
 def score_applications(segment: str, rows: Sequence[ScoreRequest]) -> list[ScoredApplication]:
     """Score applications of the institution in scope with its model in force, and freeze the results.
 
+    What is known of the world today (prices, weather) joins the facts, and the values used are frozen with the score.
     Where a challenger stands beside that model, both score: the challenger decides its share of applications, and
     what the other one says is kept as a shadow. An attempt that was scored before keeps its score, whatever the
     facts or the models are now. Results come in the order of `rows`. Raises Unavailable without a usable model,
@@ -62,9 +66,10 @@ def score_applications(segment: str, rows: Sequence[ScoreRequest]) -> list[Score
     if new:
         champion, challenger = registry.in_place(segment, institution_id)
         live, rival = registry.live_model(champion), _rival(challenger)
+        signals = known_signals((Place.of(row.facts) for row in new), today()) if live.reader.signals else {}
         scores, shadows = [], []
         for row in new:
-            score, shadow = _score(row, champion, live, rival)
+            score, shadow = _score(_Case(row, signals.get(Place.of(row.facts), {})), champion, live, rival)
             scores.append(score)
             if shadow is not None:
                 shadows.append(shadow)
@@ -74,6 +79,14 @@ def score_applications(segment: str, rows: Sequence[ScoreRequest]) -> list[Score
         ShadowScore.objects.bulk_create(shadows, ignore_conflicts=True)
         kept |= _kept_scores(new)  # what another worker froze first stays
     return [_scored(kept[row.application_id, row.attempt]) for row in rows]
+
+
+@dataclass(frozen=True, slots=True)
+class _Case:
+    """A row with what was known of the world around it."""
+
+    row: ScoreRequest
+    signals: Mapping[str, KnownSignal]
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,26 +108,27 @@ def _rival(model: ScoringModel | None) -> _Rival | None:
 
 
 def _score(
-    row: ScoreRequest, champion: ScoringModel, live: LiveModel, rival: _Rival | None
+    case: _Case, champion: ScoringModel, live: LiveModel, rival: _Rival | None
 ) -> tuple[Score, ShadowScore | None]:
     """The score that counts, and what the other model would have said."""
     if rival is None:
-        return _frozen(row, champion, live), None
+        return _frozen(case, champion, live), None
+    key = case.row.application_id
     try:
-        if challenger_decides(row.application_id, rival.model.pk, rival.model.traffic):
-            return _frozen(row, rival.model, rival.live), _shadow(row, champion, live)
-        shadow = _shadow(row, rival.model, rival.live)
+        if challenger_decides(key, rival.model.pk, rival.model.traffic):
+            return _frozen(case, rival.model, rival.live), _shadow(case, champion, live)
+        shadow = _shadow(case, rival.model, rival.live)
     except Exception:  # a model on trial never costs an applicant their answer
-        logger.exception("challenger %s could not score application %s", rival.model.name, row.application_id)
+        logger.exception("challenger %s could not score application %s", rival.model.name, key)
         shadow = None
-    return _frozen(row, champion, live), shadow
+    return _frozen(case, champion, live), shadow
 
 
-def _frozen(row: ScoreRequest, model: ScoringModel, live: LiveModel) -> Score:
-    scored, reasons = explain(live, row.facts)
+def _frozen(case: _Case, model: ScoringModel, live: LiveModel) -> Score:
+    scored, reasons = explain(live, case.row.facts, case.signals)
     return Score(
-        application_id=row.application_id,
-        attempt=row.attempt,
+        application_id=case.row.application_id,
+        attempt=case.row.attempt,
         segment=model.segment,
         model=model,
         model_sha256=model.sha256,
@@ -126,14 +140,15 @@ def _frozen(row: ScoreRequest, model: ScoringModel, live: LiveModel) -> Score:
             name: None if value != value else value
             for name, value in zip(live.tables.names, scored.values, strict=True)
         },
+        signals={name: case.signals[name].as_json() for name in live.reader.signals if name in case.signals},
     )
 
 
-def _shadow(row: ScoreRequest, model: ScoringModel, live: LiveModel) -> ShadowScore:
-    scored = live.score(row.facts)
+def _shadow(case: _Case, model: ScoringModel, live: LiveModel) -> ShadowScore:
+    scored = live.score(case.row.facts, case.signals)
     return ShadowScore(
-        application_id=row.application_id,
-        attempt=row.attempt,
+        application_id=case.row.application_id,
+        attempt=case.row.attempt,
         segment=model.segment,
         model=model,
         pd=Decimal(scored.pd).quantize(PD_PLACES),
