@@ -1,12 +1,14 @@
 """Signals: read from files, kept by version, known from a day on, frozen by scores."""
 
 import json
+import os
 from datetime import date, timedelta
 from decimal import Decimal
 from pathlib import Path
 from uuid import uuid4
 
 import pytest
+from django.conf import settings
 from django.core.management import CommandError, call_command
 from django.db import transaction
 
@@ -15,7 +17,6 @@ from accounts.clock import today
 from accounts.errors import InvalidInput, NotAllowed
 from accounts.models import AuditEntry
 from accounts.tenancy.scope import institution_scope
-from portal.local.paths import CHECKOUT
 from scoring.features import check_known
 from scoring.models import Score, Signal
 from scoring.services import ScoreRequest, score_applications
@@ -26,7 +27,7 @@ from scoring.tests.factories import register_model
 from scoring.tests.samples import applicant
 
 SYSTEM = Actor.system("test")
-YEARBOOKS = CHECKOUT.parent.parent / "shared" / "data"
+YEARBOOKS = Path(os.environ.get("AYNI_DATA", settings.BASE_DIR.parent / "shared" / "data"))
 PLACE = Place("08", "potato", "")
 
 
