@@ -66,6 +66,10 @@ PERMISSIONS: dict[str, frozenset[str]] = {
     "lending.approve_restructure": frozenset({"approver", "manager"}),
     "lending.view_ledger": frozenset({"manager", "auditor"}),
     "lending.close_period": frozenset({"manager"}),
+    # the book
+    "lending.view_portfolio": frozenset({"officer", "approver", "collector", "manager", "analyst", "auditor"}),
+    "lending.view_collections": frozenset({"collector", "officer", "approver", "manager", "auditor"}),
+    "lending.log_contact": frozenset({"collector", "officer"}),
     # platform
     "portal.view_admin": frozenset({"operator"}),
     "portal.view_oversight": frozenset({"regulator"}),

@@ -8,7 +8,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-LINE_KINDS: Final = ("accent", "1", "2", "3", "4")  # classes s-accent, s1 … s4 of the stylesheet
 MOST_X_LABELS: Final = 7  # on a phone; those between are left out there
 COLUMN_SHARE: Final = 0.68  # of the place a column has
 
@@ -19,14 +18,15 @@ class Series:
 
     label: str
     points: Sequence[tuple[float, float | None]]
-    kind: str = "accent"
+    kind: str = "accent"  # or 1 … 4, the colours of series
 
 
 @dataclass(frozen=True, slots=True)
 class Stroke:
-    """A finished line: its unbroken runs as SVG points, its end, and where its label stands."""
+    """A finished line: its classes, its unbroken runs as SVG points, its end, and where its label stands."""
 
-    kind: str
+    stroke: str
+    fill: str
     runs: tuple[str, ...]
     x: str
     y: str
@@ -162,7 +162,8 @@ def _stroke(one: Series, x_of: Callable[[float], float], y_of: Callable[[float],
         return None
     at_edge = last[0] > 80
     return Stroke(
-        kind=one.kind,
+        stroke="s-accent" if one.kind == "accent" else f"s{one.kind}",
+        fill="f-accent" if one.kind == "accent" else f"f{one.kind}",
         runs=tuple(" ".join(run) for run in runs if run),
         x=figure(last[0]),
         y=figure(last[1]),

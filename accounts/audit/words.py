@@ -107,6 +107,12 @@ EVENTS: Final[dict[str, Any]] = {
     "lending.restructure.rejected": _("Cambio del crédito no autorizado"),
     "lending.bank_file.imported": _("Archivo de pagos importado"),
     "lending.ledger.month_closed": _("Mes contable cerrado"),
+    # collections
+    "lending.contact.logged": _("Contacto de cobranza anotado"),
+    "lending.promise.made": _("Promesa de pago anotada"),
+    "lending.promise.kept": _("Promesa de pago cumplida"),
+    "lending.promise.broken": _("Promesa de pago incumplida"),
+    "lending.promise.cancelled": _("Promesa de pago anulada"),
 }
 AREAS: Final[dict[str, Any]] = {
     "lending.application": _("Solicitudes"),
@@ -114,6 +120,8 @@ AREAS: Final[dict[str, Any]] = {
     "lending.offer": _("Ofertas"),
     "lending.contract": _("Contratos"),
     "lending.document": _("Documentos"),
+    "lending.contact": _("Cobranza"),
+    "lending.promise": _("Promesas de pago"),
     "lending.applicant": _("Solicitantes"),
     "lending.product": _("Productos"),
     "lending.policy": _("Políticas"),
@@ -159,6 +167,8 @@ SUBJECTS: Final[dict[str, Any]] = {
     "lending.repayment": _("Pago"),
     "lending.restructure": _("Cambio del crédito"),
     "lending.ledgerperiod": _("Mes contable"),
+    "lending.contactnote": _("Contacto de cobranza"),
+    "lending.promisetopay": _("Promesa de pago"),
 }
 REASONS: Final[dict[str, Any]] = {
     "entry_missing": _("el evento fue borrado"),

@@ -139,7 +139,7 @@ class PortfolioDay(InstitutionOwned):
     credit_type = models.CharField(max_length=2)
     currency = models.CharField(max_length=3, default="PEN")
     sbs_class = models.PositiveSmallIntegerField()
-    bucket = models.CharField(max_length=8)  # "0", "1-8", "9-30", "31-60", "61-90", "91-120", "121+"
+    bucket = models.CharField(max_length=8)  # of lending.buckets
     is_refinanced = models.BooleanField(default=False)
     is_judicial = models.BooleanField(default=False)
     loans = models.PositiveIntegerField()

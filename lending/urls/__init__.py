@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, URLResolver
 
-from lending.urls import desk, public
+from lending.urls import desk, portfolio, public
 
 app_name = "lending"
-urlpatterns: list[URLPattern | URLResolver] = [*public.urlpatterns, *desk.urlpatterns]
+urlpatterns: list[URLPattern | URLResolver] = [*public.urlpatterns, *desk.urlpatterns, *portfolio.urlpatterns]

@@ -185,6 +185,12 @@ ADDRESSES: dict[str, Address] = {
     "lending:desk_complaint": Address(
         get=holders("accounts.view_complaints"), post=holders("accounts.answer_complaints")
     ),
+    # the book
+    "lending:desk_portfolio": Address(get=holders("lending.view_portfolio")),
+    "lending:desk_portfolio_loans": Address(get=holders("lending.view_portfolio"), missing=None),
+    "lending:desk_collections": Address(get=holders("lending.view_collections")),
+    "lending:desk_collection": Address(get=holders("lending.view_collections"), missing=None),
+    "lending:desk_promise_cancel": Address(post=holders("lending.log_contact"), missing=None),
     # the manager's pages
     "accounts:staff": Address(get=holders("accounts.manage_staff")),
     "accounts:staff_new": STAFF_PAGE,
@@ -300,6 +306,8 @@ def world(institution: Institution, other_institution: Institution, assessed: An
         "product_id": version.product_id,
         "version_id": version.pk,
         "membership_id": bystander.pk,
+        "loan_id": application.pk,  # no loan yet: whoever may look finds nothing
+        "promise_id": application.pk,
         "client_id": client.pk,
         "complaint_id": complaint.pk,
         "number": 1,

@@ -11,6 +11,8 @@ from lending.selectors.queue import pending_count
 # (words, icon, address name, permission, part of the path that marks the current one)
 ITEMS = (
     ("Bandeja", "inbox", "lending:desk_queue", "lending.view_applications", ("/desk/queue/", "/desk/applications/")),
+    ("Cartera", "chart", "lending:desk_portfolio", "lending.view_portfolio", ("/desk/portfolio/",)),
+    ("Cobranza", "phone", "lending:desk_collections", "lending.view_collections", ("/desk/collections/",)),
     ("Productos", "money", "lending:desk_products", "lending.view_products", ("/desk/products/",)),
     ("Política", "chart", "lending:desk_policy", "lending.manage_policy", ("/desk/policy/",)),
     ("Reclamos", "chat", "lending:desk_complaints", "accounts.view_complaints", ("/desk/complaints/",)),

@@ -1,0 +1,83 @@
+"""Summaries that the nightly close keeps, so that portfolio pages never read the whole book. Set-based, repeatable."""
+
+from datetime import date, timedelta
+from typing import Final
+
+from django.db import connection, transaction
+
+from accounts.tenancy.scope import current_institution_id
+from lending.buckets import bucket_sql
+from lending.models import PortfolioFlow, RollMonth, VintageMonth
+
+FLOWS: Final = """
+INSERT INTO lending_portfolioflow
+  (institution_id, "on", product_id, branch, officer_id, loans, disbursed, due, on_time)
+SELECT %(institution)s, %(on)s, moved.product_id, moved.branch, moved.officer_id,
+  sum(moved.loans)::int, sum(moved.disbursed)::bigint, sum(moved.due)::bigint, sum(moved.on_time)::bigint
+FROM (
+  SELECT l.product_id, l.branch, l.officer_id, (d.n = 1)::int AS loans, d.amount AS disbursed, 0 AS due, 0 AS on_time
+  FROM lending_disbursement d JOIN lending_loan l ON l.institution_id = d.institution_id AND l.id = d.loan_id
+  WHERE d.institution_id = %(institution)s AND d."on" = %(on)s AND d.status = 'paid'
+  UNION ALL
+  SELECT l.product_id, l.branch, l.officer_id, 0, 0, line.total,
+    CASE WHEN line.settled_on <= line.due_on THEN line.total ELSE 0 END
+  FROM (
+    SELECT loan_id, due_on, settled_on, principal + interest + insurance + fees AS total
+    FROM lending_installment
+    WHERE institution_id = %(institution)s AND due_on = %(on)s AND kind = 'installment'
+  ) line JOIN lending_loan l ON l.institution_id = %(institution)s AND l.id = line.loan_id
+) moved
+GROUP BY moved.product_id, moved.branch, moved.officer_id
+"""
+VINTAGES: Final = """
+INSERT INTO lending_vintagemonth
+  (institution_id, "on", origin, months, product_id, branch, loans, disbursed, par30)
+SELECT %(institution)s, %(on)s, date_trunc('quarter', l.disbursed_on)::date,
+  (12 * (extract(year FROM %(on)s::date) - extract(year FROM l.disbursed_on))
+   + extract(month FROM %(on)s::date) - extract(month FROM l.disbursed_on))::int AS age,
+  l.product_id, l.branch, count(*), sum(l.disbursed)::bigint,
+  sum(CASE WHEN s.days_late > 30 THEN s.principal WHEN l.charged_off_on <= %(on)s THEN l.principal_outstanding
+      ELSE 0 END)::bigint
+FROM lending_loan l
+LEFT JOIN lending_dailyloanstate s ON s.institution_id = l.institution_id AND s.loan_id = l.id AND s."on" = %(on)s
+WHERE l.institution_id = %(institution)s AND l.disbursed_on <= %(on)s AND l.status <> 'cancelled'
+  AND l.disbursed_on >= %(on)s::date - interval '38 months'
+GROUP BY 3, 4, 5, 6
+"""
+ROLLS: Final = """
+INSERT INTO lending_rollmonth (institution_id, "on", before, after, product_id, branch, loans, principal)
+SELECT %(institution)s, %(on)s, moved.before, moved.after, l.product_id, l.branch,
+  count(*), sum(moved.principal)::bigint
+FROM (
+  SELECT coalesce(b.loan_id, a.loan_id) AS loan_id,
+    CASE WHEN b.loan_id IS NULL THEN 'new' ELSE {before} END AS before,
+    CASE WHEN a.loan_id IS NULL THEN NULL ELSE {after} END AS after,
+    coalesce(b.principal, a.principal) AS principal
+  FROM (SELECT * FROM lending_dailyloanstate WHERE institution_id = %(institution)s AND "on" = %(before)s) b
+  FULL JOIN (SELECT * FROM lending_dailyloanstate WHERE institution_id = %(institution)s AND "on" = %(on)s) a
+    ON a.loan_id = b.loan_id
+) found
+JOIN lending_loan l ON l.institution_id = %(institution)s AND l.id = found.loan_id
+CROSS JOIN LATERAL (SELECT found.before, found.principal, coalesce(found.after,
+  CASE WHEN l.charged_off_on <= %(on)s THEN 'charged_off' ELSE 'paid' END) AS after) moved
+GROUP BY moved.before, moved.after, l.product_id, l.branch
+"""
+
+
+@transaction.atomic
+def summarise_day(*, on: date) -> None:
+    """Keep what moved on the day and, at a month's end, vintages and roll rates; the close of the day calls it.
+
+    Needs the day's `DailyLoanState` rows. A repeated call replaces what an earlier one wrote.
+    """
+    institution_id = current_institution_id()
+    values = {"institution": institution_id, "on": on, "before": on.replace(day=1) - timedelta(days=1)}
+    PortfolioFlow.objects.filter(on=on).delete()
+    with connection.cursor() as cursor:
+        cursor.execute(FLOWS, values)
+        if (on + timedelta(days=1)).day != 1:
+            return
+        VintageMonth.objects.filter(on=on).delete()
+        cursor.execute(VINTAGES, values)
+        RollMonth.objects.filter(on=on).delete()
+        cursor.execute(ROLLS.format(before=bucket_sql("b.days_late"), after=bucket_sql("a.days_late")), values)
