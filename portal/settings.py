@@ -237,6 +237,7 @@ STATIC_URL = "/static/"
 STATIC_ROOT = env.str("STATIC_ROOT", default=str(BASE_DIR / ".local" / "static"))
 STATICFILES_DIRS = [BASE_DIR / "static"]
 WHITENOISE_USE_FINDERS = DEBUG
+WHITENOISE_MAX_AGE = 600 if DEMO else 60  # seconds, of names without a hash; hashed ones are kept for ever
 MEDIA_ROOT = env.str("MEDIA_ROOT", default=str(LOCAL.media))
 OUTBOX_ROOT = env.str("OUTBOX_ROOT", default=str(LOCAL.outbox))
 STORAGES = {
