@@ -152,11 +152,12 @@ def figure(value: float) -> str:
 def _stroke(one: Series, x_of: Callable[[float], float], y_of: Callable[[float], float], *, dots: bool) -> Any:
     runs: list[list[str]] = [[]]
     last: tuple[float, float] | None = None
+    falling = False
     for x, y in one.points:
         if y is None:
             runs.append([])
             continue
-        last = (x_of(x), y_of(y))
+        falling, last = last is not None and y_of(y) > last[1], (x_of(x), y_of(y))
         runs[-1].append(f"{last[0]:.2f},{last[1]:.2f}")
     if last is None:
         return None
@@ -169,7 +170,7 @@ def _stroke(one: Series, x_of: Callable[[float], float], y_of: Callable[[float],
         y=figure(last[1]),
         label=one.label,
         dx=0 if at_edge else 9,
-        dy=(22 if last[1] < 15 else -9) if at_edge else 4,
+        dy=(22 if falling else -9) if at_edge else 4,  # on the side the line does not come from
         anchor="end" if at_edge else "start",
         dot=dots,
     )

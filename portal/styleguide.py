@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from accounts import drawings
 from accounts.forms import CheckCards, ChoiceCards, CountInput, DateBoxes, MoneyInput, PhotoInput
+from accounts.plots import Series, column_plot, line_plot
 
 
 @dataclass(frozen=True)
@@ -32,6 +33,7 @@ TEMPLATES = {
     "graficos": "charts", "mesa": "desk", "iconos": "icons",
 }  # fmt: skip
 
+MONTHS = ("dic", "ene", "feb", "mar", "abr", "may", "jun", "jul", "ago", "set", "oct", "nov")
 SECTIONS = (
     Section("tonos", "Tonos y letra", ""),
     Section(
@@ -240,6 +242,28 @@ def context() -> dict[str, Any]:
         ],
         "ages": [("a0", 1682), ("a1", 72), ("a2", 28), ("a3", 26), ("a4", 35)],
         "legend": [{"kind": "a0", "label": "Normal"}, {"kind": "a1", "label": "9 a 30 días"}],
+        "par30": line_plot(
+            [Series("4.8% hoy", list(enumerate((6.1, 6.0, 5.8, 6.2, 5.9, 5.6, 5.4, 5.5, 5.3, 5.2, 5.2, 4.8))))],
+            MONTHS,
+            form="{:g}%".format,
+            limit=5.5,
+            limit_label="Límite 5.5%",
+            from_zero=False,
+        ),
+        "vintages": line_plot(
+            [
+                Series("2026 T1", list(enumerate((0, 0.4, 1.1, 1.9, 2.8, 3.6))), "1"),
+                Series("2026 T2", list(enumerate((0, 0.2, 0.6, 1.0))), "2"),
+            ],
+            [str(age) for age in range(6)],
+            form="{:g}%".format,
+        ),
+        "disbursed": column_plot(
+            (1.92, 1.05, 0.98, 1.21, 1.33, 1.46, 1.38, 1.29, 1.52, 1.58, 1.71, 1.63),
+            MONTHS,
+            form="{:g}".format,
+            current=11,
+        ),
         "age_columns": ["Categoría", "Saldo"],
         "age_rows": [["Normal, hasta 8 días", "S/ 16.82 M"], ["Con problemas, 9 a 30", "S/ 0.72 M"]],
         "desk_tags": [
