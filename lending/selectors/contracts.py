@@ -1,13 +1,17 @@
 """Reading contracts: whose they are, and what is shown of one."""
 
+from typing import Final
 from uuid import UUID
 
 from django.db.models import Q, QuerySet
+from django.utils import timezone
 
 from accounts.actors import Actor
 from accounts.errors import NotFound
-from lending.models import Contract
+from lending.models import Contract, SigningCode
 from lending.papers.contract import document_sha256
+
+MOST_ATTEMPTS: Final = 5  # with one code
 
 
 def contracts_visible_to(actor: Actor) -> QuerySet[Contract]:
@@ -43,3 +47,14 @@ def standing_contract(application_id: UUID) -> Contract | None:
 def is_as_shown(contract: Contract) -> bool:
     """Whether what is stored is still what was hashed when the contract was made."""
     return document_sha256(contract.summary, contract.schedule, contract.terms) == contract.document_sha256
+
+
+def live_code(contract: Contract) -> SigningCode | None:
+    """The code that signs this contract now; None once it is used, over or asked for too often."""
+    newest = SigningCode.objects.filter(contract_id=contract.pk).order_by("-created_at", "-pk").first()
+    return newest if newest is not None and is_live(newest) else None
+
+
+def is_live(code: SigningCode) -> bool:
+    """Whether a code may still be typed."""
+    return code.used_at is None and code.expires_at > timezone.now() and code.attempts < MOST_ATTEMPTS

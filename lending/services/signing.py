@@ -22,14 +22,13 @@ from accounts.formats import format_moment
 from accounts.models import Institution
 from accounts.phones import mask_mobile
 from lending.models import Contract, SigningCode
-from lending.selectors.contracts import contract_for, is_as_shown
+from lending.selectors.contracts import contract_for, is_as_shown, is_live
 from lending.services.contracts import check_cap, own_contract, require_open, written_pdf
 from lending.services.store import forget_sealed, keep_sealed, open_sealed
 
 CODE_LASTS: Final = timedelta(minutes=10)
 PAUSE: Final = timedelta(seconds=30)
 MOST_CODES: Final = 5  # an hour
-MOST_ATTEMPTS: Final = 5  # with one code
 Channel = SigningCode.Channel
 
 
@@ -136,7 +135,7 @@ def _refusal(contract: Contract, live: SigningCode | None, code: str, actor: Act
     """Why this code does not sign, in words, counted; None when it does."""
     if live is None or live.used_at is not None:
         return _("Primero pide un código")
-    if live.expires_at < timezone.now() or live.attempts >= MOST_ATTEMPTS:
+    if not is_live(live):
         return _("Ese código ya no vale. Pide uno nuevo")
     typed = "".join(char for char in code if char.isdigit())
     if hmac.compare_digest(_hash(contract, typed), live.code_hash):

@@ -14,7 +14,7 @@ from accounts.models import AuditEntry, OutboxEvent
 from lending.models import Application, Contract, Loan, Offer, Parameter, SigningCode
 from lending.papers.contract import canonical_bytes, document_sha256
 from lending.schedules.contract import answer
-from lending.selectors.contracts import is_as_shown
+from lending.selectors.contracts import MOST_ATTEMPTS, is_as_shown
 from lending.services import signing
 from lending.services.applications import withdraw_application
 from lending.services.contracts import cancel_contract, expire_contracts, insure_otherwise, make_contract
@@ -226,11 +226,11 @@ def test_a_contract_altered_behind_our_backs_is_not_signed(contract, borrower):
 def test_wrong_codes_are_counted_and_end_the_code(contract, borrower):
     send_signing_code(contract_id=contract.pk, actor=borrower)
     right = sent_code()
-    for _ in range(signing.MOST_ATTEMPTS):
+    for _ in range(MOST_ATTEMPTS):
         with pytest.raises(InvalidInput) as refusal:
             sign_contract(contract_id=contract.pk, actor=borrower, code=wrong(right), sha256=contract.document_sha256)
         assert "code" in refusal.value.fields
-    assert SigningCode.objects.get().attempts == signing.MOST_ATTEMPTS
+    assert SigningCode.objects.get().attempts == MOST_ATTEMPTS
     with pytest.raises(InvalidInput):
         sign_contract(contract_id=contract.pk, actor=borrower, code=right, sha256=contract.document_sha256)
     contract.refresh_from_db()

@@ -3,6 +3,8 @@
 from django.urls import path
 
 from lending.views.desk import case, complaints, products, queue
+from lending.views import contracts
+from lending.views.desk import case, products, queue
 
 urlpatterns = [
     path("desk/", queue.home, name="desk"),
@@ -12,6 +14,13 @@ urlpatterns = [
     path("desk/applications/<uuid:application_id>/decision/", case.decide, name="desk_decide"),
     path("desk/applications/<uuid:application_id>/facts/", case.verify, name="desk_verify"),
     path("desk/applications/<uuid:application_id>/identity/", case.unmask, name="desk_unmask"),
+    path("desk/applications/<uuid:application_id>/contract/", contracts.desk_new, name="desk_contract_new"),
+    path("desk/contracts/<uuid:contract_id>/", contracts.desk_contract, name="desk_contract"),
+    path("desk/contracts/<uuid:contract_id>/code/", contracts.desk_code, name="desk_contract_code"),
+    path("desk/contracts/<uuid:contract_id>/sign/", contracts.desk_sign, name="desk_contract_sign"),
+    path("desk/contracts/<uuid:contract_id>/insurance/", contracts.desk_insurance, name="desk_contract_insurance"),
+    path("desk/contracts/<uuid:contract_id>/cancel/", contracts.desk_cancel, name="desk_contract_cancel"),
+    path("desk/contracts/<uuid:contract_id>/pdf/", contracts.desk_pdf, name="desk_contract_pdf"),
     path("desk/documents/<uuid:document_id>/", case.review_paper, name="desk_document"),
     path("desk/products/", products.product_list, name="desk_products"),
     path("desk/products/new/", products.new_product, name="desk_product_new"),

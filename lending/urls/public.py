@@ -3,6 +3,7 @@
 from django.urls import path
 
 from lending.views import apply, complaints, documents, my, public
+from lending.views import apply, contracts, documents, my, public
 
 urlpatterns = [
     path("", public.landing, name="landing"),
@@ -27,6 +28,13 @@ urlpatterns = [
     path("my/<uuid:application_id>/reasons/", my.reasons, name="my_reasons"),
     path("my/<uuid:application_id>/review/", my.ask_review, name="my_review"),
     path("my/<uuid:application_id>/withdraw/", my.withdraw, name="my_withdraw"),
+    path("my/<uuid:application_id>/contract/", contracts.my_new, name="my_contract_new"),
+    path("my/contracts/<uuid:contract_id>/", contracts.my_contract, name="my_contract"),
+    path("my/contracts/<uuid:contract_id>/code/", contracts.my_code, name="my_contract_code"),
+    path("my/contracts/<uuid:contract_id>/sign/", contracts.my_sign, name="my_contract_sign"),
+    path("my/contracts/<uuid:contract_id>/insurance/", contracts.my_insurance, name="my_contract_insurance"),
+    path("my/contracts/<uuid:contract_id>/cancel/", contracts.my_cancel, name="my_contract_cancel"),
+    path("my/contracts/<uuid:contract_id>/pdf/", contracts.my_pdf, name="my_contract_pdf"),
     path("my/<uuid:application_id>/offers/<uuid:offer_id>/", my.offer, name="my_offer"),
     path("my/<uuid:application_id>/offers/<uuid:offer_id>/choose/", my.choose, name="my_choose"),
 ]

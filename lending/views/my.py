@@ -13,14 +13,17 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from accounts import access
+from accounts.errors import DomainError
 from accounts.formats import format_day, format_money, format_percent
 from accounts.http import Request
 from lending import facts as declared_facts
 from lending import presentation
 from lending.models import Application, Offer, ProductVersion
 from lending.reasons import BAD, BLOCK, GOOD, VERIFY, Reason
+from lending.selectors.contracts import standing_contract
 from lending.selectors.results import Result, State, offer_schedule, result_for, result_of
 from lending.services.applications import withdraw_application
+from lending.services.contracts import make_contract
 from lending.services.decisions import choose_offer, request_review
 from lending.views.public import slug_of
 
@@ -137,7 +140,12 @@ def choose(request: Request, slug: str, application_id: UUID, offer_id: UUID) ->
     chosen = choose_offer(offer_id=offer_id, actor=request.actor)
     name = chosen.product_version.product.name
     messages.success(request, _("Elegiste %(name)s. No te compromete hasta que firmes.") % {"name": name})
-    return redirect("lending:my_application", slug, application_id)
+    try:
+        contract = make_contract(offer_id=offer_id, actor=request.actor)
+    except DomainError:  # something is missing that staff complete; the answer's page offers it again
+        return redirect("lending:my_application", slug, application_id)
+    name = "my_contract" if application.owner_id == request.actor.user_id else "desk_contract"
+    return redirect(f"lending:{name}", slug, contract.pk)
 
 
 @require_POST
@@ -202,9 +210,21 @@ def _page(request: Request, found: Result) -> dict[str, Any]:
         "helped": [{"text": one.text, "kind": "ok"} for one in found.helped],
         "to_do": [{"text": f"{one.text} {one.action}", "kind": "warn"} for one in found.to_do],
         "against": [{"text": one.text, "kind": "mut"} for one in found.against],
+        **_contract(request, found),
         "valid_until": min((one.valid_until for one in offers), default=None),
         "may_review": found.review is None and found.decision is None,
     }
+
+
+def _contract(request: Request, found: Result) -> dict[str, Any]:
+    """The contract of the offer that was chosen, or the way to it; at the counter it is on the desk."""
+    if not found.chosen:
+        return {}
+    contract = standing_contract(found.application.pk)
+    door = "my" if found.application.owner_id == request.actor.user_id else "desk"
+    name, key = ("contract", contract.pk) if contract else ("contract_new", found.application.pk)
+    url = reverse(f"lending:{door}_{name}", args=[slug_of(request), key])
+    return {"contract": contract, "contract_url" if contract else "make_contract_url": url}
 
 
 def _offer(request: Request, found: Result, offer: Offer, place: int) -> dict[str, Any]:

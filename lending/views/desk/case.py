@@ -17,9 +17,10 @@ from accounts.formats import format_money, format_percent
 from accounts.http import InstitutionRequest
 from lending.forms.desk import DecisionForm, ProposalForm, QueueFilters, ReviewDocumentForm, VerifiedFactsForm
 from lending.forms.refusals import show_refusal
-from lending.models import Application, Document
+from lending.models import Application, Document, Offer
 from lending.selectors.applications import application_for
 from lending.selectors.case import Case, case_of
+from lending.selectors.contracts import standing_contract
 from lending.selectors.queue import VIEWS, place_in, queue
 from lending.services.decisions import decide_application, propose_decision, unmask_document_number, verify_facts
 from lending.services.documents import review_document
@@ -179,6 +180,8 @@ def case_page(
         "signatures": signatures(case),
         **place_of(request, application),
         **turn_of(request, application, case, form),
+        "contract": standing_contract(application.pk) if application.status == Status.APPROVED else None,
+        "chosen": any(one.status == Offer.Status.CHOSEN for one in case.offers),
     }
     return render(request, "lending/desk/case.html", context, status=422 if form is not None and form.errors else 200)
 

@@ -1,0 +1,274 @@
+"""The contract as the borrower reads and signs it, at home or with an officer beside them."""
+
+from datetime import date
+from typing import Any
+from uuid import UUID
+
+from django.contrib import messages
+from django.http import HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_POST, require_safe
+
+from accounts import access
+from accounts.errors import DomainError, InvalidInput, InvalidState, NotFound
+from accounts.http import InstitutionRequest
+from lending import presentation
+from lending.forms.contracts import InsuranceForm, SignForm
+from lending.forms.refusals import show_refusal
+from lending.models import Application, Contract, Offer
+from lending.papers.pdf import schedule_table
+from lending.selectors.applications import application_for
+from lending.selectors.contracts import contract_for, live_code, standing_contract
+from lending.services.contracts import cancel_contract, insure_otherwise, make_contract
+from lending.services.signing import open_contract, send_signing_code, sign_contract, signature_lines
+
+KINDS = {Contract.Status.OPEN: "warn", Contract.Status.SIGNED: "ok", Contract.Status.CANCELLED: ""}
+
+
+def pdf_response(content: bytes, name: str) -> HttpResponse:
+    """A PDF to read or keep, never stored on the way."""
+    response = HttpResponse(content, content_type="application/pdf")
+    response["Content-Disposition"] = f'inline; filename="{name}.pdf"'
+    response["Cache-Control"] = "no-store, private"
+    response["X-Content-Type-Options"] = "nosniff"
+    return response
+
+
+# --- the borrower -------------------------------------------------------------------------------------------------
+
+
+@never_cache
+@require_POST
+@access.signed_in
+def my_new(request: InstitutionRequest, slug: str, application_id: UUID) -> HttpResponse:
+    """Prepare the contract of the offer that was chosen."""
+    application = application_for(request.actor, application_id)
+    if application.owner_id != request.actor.user_id:
+        raise NotFound
+    return prepared(request, application, "my_contract", "my_application")
+
+
+@never_cache
+@require_safe
+@access.signed_in
+def my_contract(request: InstitutionRequest, slug: str, contract_id: UUID) -> HttpResponse:
+    """Hoja Resumen, cronograma and the signature."""
+    return page(request, own(request, contract_id))
+
+
+@require_POST
+@access.signed_in
+def my_code(request: InstitutionRequest, slug: str, contract_id: UUID) -> HttpResponse:
+    return send_code(request, own(request, contract_id))
+
+
+@require_POST
+@access.signed_in
+def my_sign(request: InstitutionRequest, slug: str, contract_id: UUID) -> HttpResponse:
+    return sign(request, own(request, contract_id))
+
+
+@require_POST
+@access.signed_in
+def my_insurance(request: InstitutionRequest, slug: str, contract_id: UUID) -> HttpResponse:
+    return insure(request, own(request, contract_id))
+
+
+@require_POST
+@access.signed_in
+def my_cancel(request: InstitutionRequest, slug: str, contract_id: UUID) -> HttpResponse:
+    return cancel(request, own(request, contract_id))
+
+
+@never_cache
+@require_safe
+@access.signed_in
+def my_pdf(request: InstitutionRequest, slug: str, contract_id: UUID) -> HttpResponse:
+    return pdf(request, own(request, contract_id))
+
+
+def own(request: InstitutionRequest, contract_id: UUID) -> Contract:
+    """A contract of the person's own. Raises NotFound."""
+    contract = contract_for(request.actor, contract_id)
+    if contract.application.owner_id != request.actor.user_id:
+        raise NotFound
+    return contract
+
+
+# --- the officer --------------------------------------------------------------------------------------------------
+
+
+@require_POST
+@access.require("lending.make_contract")
+def desk_new(request: InstitutionRequest, slug: str, application_id: UUID) -> HttpResponse:
+    """Prepare the contract for the borrower."""
+    return prepared(request, application_for(request.actor, application_id), "desk_contract", "desk_case")
+
+
+@require_safe
+@access.require("lending.view_contracts")
+def desk_contract(request: InstitutionRequest, slug: str, contract_id: UUID) -> HttpResponse:
+    """The same on the desk."""
+    return page(request, contract_for(request.actor, contract_id), desk=True)
+
+
+@require_POST
+@access.require("lending.make_contract")
+def desk_code(request: InstitutionRequest, slug: str, contract_id: UUID) -> HttpResponse:
+    return send_code(request, contract_for(request.actor, contract_id), desk=True)
+
+
+@require_POST
+@access.require("lending.make_contract")
+def desk_sign(request: InstitutionRequest, slug: str, contract_id: UUID) -> HttpResponse:
+    return sign(request, contract_for(request.actor, contract_id), desk=True)
+
+
+@require_POST
+@access.require("lending.make_contract")
+def desk_insurance(request: InstitutionRequest, slug: str, contract_id: UUID) -> HttpResponse:
+    return insure(request, contract_for(request.actor, contract_id), desk=True)
+
+
+@require_POST
+@access.require("lending.make_contract")
+def desk_cancel(request: InstitutionRequest, slug: str, contract_id: UUID) -> HttpResponse:
+    return cancel(request, contract_for(request.actor, contract_id), desk=True)
+
+
+@never_cache
+@require_safe
+@access.require("lending.view_contracts")
+def desk_pdf(request: InstitutionRequest, slug: str, contract_id: UUID) -> HttpResponse:
+    return pdf(request, contract_for(request.actor, contract_id))
+
+
+# --- for both -----------------------------------------------------------------------------------------------------
+
+
+def prepared(request: InstitutionRequest, application: Application, name: str, back: str) -> HttpResponse:
+    """Make the contract of the chosen offer and show it; a refusal is told where the person came from."""
+    offer = Offer.objects.filter(application_id=application.pk, status=Offer.Status.CHOSEN).first()
+    slug = request.institution.slug
+    try:
+        if offer is None:
+            raise InvalidState(_("Primero se elige una oferta."))
+        contract = make_contract(offer_id=offer.pk, actor=request.actor)
+    except DomainError as refusal:
+        messages.error(request, str(refusal.message))
+        return redirect(f"lending:{back}", slug, application.pk)
+    return redirect(f"lending:{name}", slug, contract.pk)
+
+
+def send_code(request: InstitutionRequest, contract: Contract, *, desk: bool = False) -> HttpResponse:
+    """Send the borrower a code; asking too often is told, not punished."""
+    try:
+        sent = send_signing_code(contract_id=contract.pk, actor=request.actor)
+    except InvalidState as refusal:
+        messages.error(request, str(refusal.message))
+    else:
+        messages.success(request, _("Enviamos un código a %(address)s. Vale 10 minutos.") % {"address": sent.address})
+    return redirect(f"{address_of(request, contract, desk=desk)}#firma")
+
+
+def sign(request: InstitutionRequest, contract: Contract, *, desk: bool = False) -> HttpResponse:
+    """The signature: a code on what was shown."""
+    form = SignForm(request.POST)
+    if form.is_valid():
+        try:
+            sign_contract(
+                contract_id=contract.pk,
+                actor=request.actor,
+                code=form.cleaned_data["code"],
+                sha256=form.cleaned_data["sha256"],
+            )
+        except InvalidInput as refusal:
+            show_refusal(form, refusal)
+        except InvalidState as refusal:
+            messages.error(request, str(refusal.message))
+            return redirect(address_of(request, contract, desk=desk))
+        else:
+            messages.success(request, _("Firmado. Guarda tu copia en PDF."))
+            return redirect(address_of(request, contract, desk=desk))
+    return page(request, contract, desk=desk, sign_form=form)
+
+
+def insure(request: InstitutionRequest, contract: Contract, *, desk: bool = False) -> HttpResponse:
+    """The contract anew under another insurance."""
+    form = InsuranceForm(request.POST)
+    if form.is_valid():
+        try:
+            made = insure_otherwise(contract_id=contract.pk, actor=request.actor, **form.cleaned_data)
+        except InvalidInput as refusal:
+            show_refusal(form, refusal)
+        else:
+            messages.success(request, _("Preparamos el contrato otra vez con ese seguro. Léelo antes de firmar."))
+            return redirect(address_of(request, made, desk=desk))
+    return page(request, contract, desk=desk, insurance_form=form)
+
+
+def cancel(request: InstitutionRequest, contract: Contract, *, desk: bool = False) -> HttpResponse:
+    """End the contract before any money moved."""
+    cancel_contract(contract_id=contract.pk, actor=request.actor)
+    messages.success(request, _("Anulamos el contrato. La oferta elegida sigue en pie mientras no venza."))
+    name = "desk_case" if desk else "my_application"
+    return redirect(f"lending:{name}", request.institution.slug, contract.application_id)
+
+
+def pdf(request: InstitutionRequest, contract: Contract) -> HttpResponse:
+    """The paper as it was sealed."""
+    content = open_contract(contract_id=contract.pk, actor=request.actor)
+    return pdf_response(content, f"contrato-{contract.summary['code']}")
+
+
+def page(
+    request: InstitutionRequest,
+    contract: Contract,
+    *,
+    desk: bool = False,
+    sign_form: SignForm | None = None,
+    insurance_form: InsuranceForm | None = None,
+) -> HttpResponse:
+    """The contract's page around the form that was refused, or ready for the next step."""
+    columns, rows, foot = schedule_table(contract.schedule)
+    heads: list[Any] = [*columns[:2], *((name, "r") for name in columns[2:])]
+    is_open = contract.status == Contract.Status.OPEN
+    code = live_code(contract) if is_open else None
+    prefix = "lending:desk_contract" if desk else "lending:my_contract"
+    back = "lending:desk_case" if desk else "lending:my_application"
+    slug = request.institution.slug
+    refused = sign_form or insurance_form
+    context = {
+        "contract": contract,
+        "summary": contract.summary,
+        "desk": desk,
+        "shell": "desk_base.html" if desk else "base.html",
+        "tag": {"text": contract.get_status_display(), "kind": KINDS[Contract.Status(contract.status)]},
+        "application_code": presentation.application_code(request.institution, contract.application),
+        "back_url": reverse(back, args=[slug, contract.application_id]),
+        "valid_until": date.fromisoformat(contract.summary["valid_until"]),
+        "columns": heads,
+        "rows": rows,
+        "foot": [foot],
+        "may_act": is_open and (not desk or request.actor.can("lending.make_contract")),
+        "may_insure": is_open and bool(contract.offer.product_version.insurance_monthly_rate),
+        "code": code,
+        "sign_form": sign_form or SignForm(initial={"sha256": contract.document_sha256}),
+        "insurance_form": insurance_form or InsuranceForm(),
+        "refused": refused,
+        "signature": signature_lines(contract) if contract.status == Contract.Status.SIGNED else [],
+        "urls": {
+            name: reverse(f"{prefix}_{name}", args=[slug, contract.pk])
+            for name in ("code", "sign", "insurance", "cancel", "pdf")
+        },
+        "newer": standing_contract(contract.application_id) if contract.status == Contract.Status.CANCELLED else None,
+    }
+    return render(request, "lending/contract/page.html", context, status=422 if refused and refused.errors else 200)
+
+
+def address_of(request: InstitutionRequest, contract: Contract, *, desk: bool) -> str:
+    name = "lending:desk_contract" if desk else "lending:my_contract"
+    return reverse(name, args=[request.institution.slug, contract.pk])
