@@ -2,9 +2,8 @@
 
 from django.urls import path
 
-from lending.views.desk import case, complaints, products, queue
 from lending.views import contracts
-from lending.views.desk import case, products, queue
+from lending.views.desk import case, complaints, products, queue
 
 urlpatterns = [
     path("desk/", queue.home, name="desk"),

@@ -24,9 +24,10 @@ from accounts.services.people import set_up_second_step
 from accounts.tests import fixtures
 from accounts.tests.fixtures import OutsideClient
 from lending.facts import STEPS
-from lending.models import Application, Offer, ProductVersion
+from lending.models import Application, Contract, LendingPolicy, Offer, ProductVersion
 from lending.services.applications import start_application
 from lending.services.complaints import file_complaint
+from lending.services.contracts import make_contract
 from lending.services.documents import add_document
 from lending.tests import walk
 from lending.tests.conftest import assessed, cap, champions, products, ready  # noqa: F401  (fixtures)
@@ -85,6 +86,8 @@ SUPERVISE = holders("portal.view_oversight")
 SUPERVISED = Address(get=SUPERVISE, missing=True)
 BOOK = Address(get=holders("accounts.view_complaints"))
 PRODUCT_ACT = Address(post=holders("lending.manage_products"))
+
+CONTRACT_ACTS = ("code", "sign", "insurance", "cancel")
 
 ADDRESSES: dict[str, Address] = {
     # the platform
@@ -163,6 +166,16 @@ ADDRESSES: dict[str, Address] = {
     "lending:my_withdraw": Address(get=OWNER, post=OWNER),
     "lending:my_offer": Address(get=OWNER),
     "lending:my_choose": Address(post=OWNER),
+    "lending:my_contract_new": Address(post=OWNER),
+    "lending:my_contract": Address(get=OWNER),
+    "lending:my_contract_pdf": Address(get=OWNER),
+    **dict.fromkeys((f"lending:my_contract_{act}" for act in CONTRACT_ACTS), Address(post=OWNER)),
+    "lending:desk_contract_new": Address(post=holders("lending.make_contract")),
+    "lending:desk_contract": Address(get=holders("lending.view_contracts")),
+    "lending:desk_contract_pdf": Address(get=holders("lending.view_contracts")),
+    **dict.fromkeys(
+        (f"lending:desk_contract_{act}" for act in CONTRACT_ACTS), Address(post=holders("lending.make_contract"))
+    ),
     # the desk
     "lending:desk": Address(get=holders("lending.view_desk")),
     "lending:desk_queue": Address(get=READ_APPLICATIONS),
@@ -302,6 +315,7 @@ def world(institution: Institution, other_institution: Institution, assessed: An
         "pk": application.pk,
         "offer_id": Offer.objects.first().pk,
         "document_id": document.pk,
+        "contract_id": contract_of(assessed("household", actor=people["owner"])).pk,
         "step": STEPS["household"][0].name,
         "product_id": version.product_id,
         "version_id": version.pk,
@@ -318,6 +332,15 @@ def world(institution: Institution, other_institution: Institution, assessed: An
         "app_label": "accounts",
     }
     return World(institution, values, draft, people)
+
+
+def contract_of(application: Application) -> Contract:
+    """The contract of the application's first offer, which the owner chose."""
+    LendingPolicy.objects.update(insurer="Vida Andes", insurance_policy="DG-77")
+    Application.objects.filter(pk=application.pk).update(status=Application.Status.APPROVED)
+    offer = application.offers.first()
+    Offer.objects.filter(pk=offer.pk).update(status=Offer.Status.CHOSEN)
+    return make_contract(offer_id=offer.pk, actor=Actor.for_user(application.owner))
 
 
 @pytest.mark.django_db(databases=["default", "regulator"])
