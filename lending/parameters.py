@@ -118,8 +118,26 @@ def legal_value(code: str, on: date, currency: str = "PEN") -> Decimal:
     """The value in force on a day. Raises Unavailable where none is: the law is never guessed."""
     found = parameter(code, on, currency)
     if found is None:
-        raise Unavailable(_("Falta el valor legal %(code)s. El operador debe agregarlo.") % {"code": code})
+        raise _missing(code)
     return found.value
+
+
+def legal_values_on(on: date, *codes: str, currency: str = "PEN") -> dict[str, Decimal]:
+    """Several values in force on a day, in one query. Raises Unavailable where one is missing."""
+    rows = (
+        Parameter.objects.filter(code__in=codes, currency=currency, valid_from__lte=on)
+        .exclude(valid_to__lt=on)
+        .order_by("valid_from")
+    )
+    found = {row.code: row.value for row in rows}
+    for code in codes:
+        if code not in found:
+            raise _missing(code)
+    return found
+
+
+def _missing(code: str) -> Unavailable:
+    return Unavailable(_("Falta el valor legal %(code)s. El operador debe agregarlo.") % {"code": code})
 
 
 def term(code: str, on: date | None = None) -> int:

@@ -124,7 +124,9 @@ class Loan(InstitutionOwned):
     installments = models.PositiveSmallIntegerField(default=0)
     principal_outstanding = MoneyField(default=0)
     advance = MoneyField(default=0)  # paid in advance, waiting for the next installments
+    refunded = MoneyField(default=0)  # of what was paid in advance, once nothing was owed any more
     next_due_on = models.DateField(null=True, blank=True)  # of the oldest installment not settled, due or not
+    state_on = models.DateField(null=True, blank=True)  # the day its lines and figures are worked out for
     revision = models.PositiveIntegerField(default=0)  # one more with every event posted
     # what the last nightly close found; the pages show them with their date
     closed_through = models.DateField(null=True, blank=True)
@@ -227,6 +229,11 @@ class Disbursement(InstitutionOwned):
         PAID = "paid", _("Entregado")
         CANCELLED = "cancelled", _("Anulado")
 
+    class Method(models.TextChoices):
+        TRANSFER = "transfer", _("Transferencia")
+        CASH = "cash", _("Efectivo")
+        WALLET = "wallet", _("Billetera digital")
+
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     loan = InstitutionForeignKey(Loan, models.PROTECT, related_name="disbursements")
     n = models.PositiveSmallIntegerField(default=1)
@@ -235,7 +242,7 @@ class Disbursement(InstitutionOwned):
     fees_deducted = MoneyField(default=0)
     itf = MoneyField(default=0)
     on = models.DateField()
-    method = models.CharField(max_length=12, default="transfer")  # cash, transfer, wallet
+    method = models.CharField(max_length=12, choices=Method, default=Method.TRANSFER)
     account = models.CharField(max_length=40, blank=True)  # masked: the last four digits
     external_ref = models.CharField(max_length=60, blank=True)
     requested_by = models.ForeignKey(User, models.PROTECT, null=True, blank=True, related_name="+")

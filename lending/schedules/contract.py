@@ -87,6 +87,27 @@ def read_request(data: Any) -> tuple[LoanTerms, list[Event], ServicingRules]:
     return terms, events, rules
 
 
+def read_event(data: Any) -> Event:
+    """One event of a request. Raises InvalidTerms."""
+    return _event(_Fields(data, "events"))
+
+
+def write_event(event: Event) -> dict[str, Any]:
+    """The event that `read_event` reads as this one."""
+    written = {
+        "type": str(event.kind),
+        "date": event.on.isoformat(),
+        "amount": None if event.amount is None else _plain(event.amount),
+        "strategy": None if event.strategy is None else str(event.strategy),
+        "annual_rate_pct": None if event.annual_rate is None else _plain(event.annual_rate * 100),
+        "installments": event.installments,
+        "first_due_date": event.first_due_on and event.first_due_on.isoformat(),
+        "grace_on_principal_installments": event.grace_on_principal or None,
+        "part": event.part,
+    }
+    return {name: value for name, value in written.items() if value is not None}
+
+
 def write_request(terms: LoanTerms, rules: ServicingRules | None = None) -> dict[str, Any]:
     """The request that `read_request` reads as these terms and rules: what differs from the defaults."""
     rules = rules or ServicingRules()
@@ -293,6 +314,7 @@ def _event(fields: _Fields) -> Event:
         installments=fields.read("installments", _whole, None),
         first_due_on=fields.read("first_due_date", _date, None),
         grace_on_principal=fields.read("grace_on_principal_installments", _whole, 0),
+        part=fields.read("part", str, None),
     )
     fields.refuse_unknown()
     return event

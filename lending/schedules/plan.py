@@ -34,6 +34,7 @@ class Line:
     moratory: int = 0
     kind: str = INSTALLMENT
     waiting: int = 0  # interest of this and earlier periods that a grace leaves for later
+    earned: int = 0  # interest of its own period, whenever it falls due
 
     @property
     def total(self) -> int:
@@ -47,6 +48,7 @@ class Carried:
     interest: int = 0
     insurance: int = 0
     fees: int = 0
+    earned: int = 0  # the part of the interest that belongs to the running period
 
 
 NOTHING_CARRIED = Carried()
@@ -173,7 +175,7 @@ class Planner:
             fees = self.fee_per_installment + fees_carried
             insurance_carried = fees_carried = 0
             line = Line(period.n, period.due_on, period.days, principal, paid_interest, insurance, fees, balance)
-            line.waiting = waiting
+            line.waiting, line.earned = waiting, interest + carried.earned * (place == 0)
             lines.append(line)
             if stop_when_paid and not balance:
                 break
@@ -185,7 +187,9 @@ class Planner:
         fee = self.fee_per_installment
         rows = level_rows(balance, rates, insurance_rates, level)
         return [
-            Line(period.n, period.due_on, period.days, principal, interest, insurance, fee, outstanding)
+            Line(
+                period.n, period.due_on, period.days, principal, interest, insurance, fee, outstanding, earned=interest
+            )
             for period, (principal, interest, insurance, outstanding) in zip(periods, rows, strict=True)
         ]
 

@@ -15,7 +15,7 @@ from typing import Final
 from django.utils.translation import gettext as _
 
 from lending.interest import period_rate, scaled
-from lending.schedules.periods import Period
+from lending.schedules.periods import Period, drawn_between
 from lending.schedules.plan import NOTHING_CARRIED, Carried, Line, Planner
 from lending.schedules.rows import Schedule
 from lending.schedules.terms import Amortization, Fee, FeeWhen, InvalidTerms, LoanTerms
@@ -28,6 +28,7 @@ class EventKind(StrEnum):
     RESCHEDULE = "reschedule"
     CHARGE = "charge"
     PAYOFF = "payoff"
+    WAIVER = "waiver"
 
 
 class PrepaymentStrategy(StrEnum):
@@ -37,7 +38,8 @@ class PrepaymentStrategy(StrEnum):
 
 
 PARTS: Final = ("penalties", "fees", "insurance", "interest", "principal")
-_LINE_FIELD: Final = {part: "moratory" if part == "penalties" else part for part in PARTS}
+FORGIVABLE: Final = PARTS[:4]
+LINE_FIELD: Final = {part: "moratory" if part == "penalties" else part for part in PARTS}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,12 +48,13 @@ class Event:
 
     kind: EventKind
     on: date
-    amount: Decimal | None = None  # repayment, prepayment, charge
+    amount: Decimal | None = None  # repayment, prepayment, charge, waiver; payoff: what was paid, not what is needed
     strategy: PrepaymentStrategy | None = None  # repayment, prepayment: instead of the loan's own
     annual_rate: Decimal | None = None  # rate_change; reschedule may change it too
     installments: int | None = None  # reschedule
     first_due_on: date | None = None  # reschedule
     grace_on_principal: int = 0  # reschedule
+    part: str | None = None  # waiver: what is forgiven, never principal
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,12 +95,24 @@ class ServicedSchedule:
 
 
 @dataclass(slots=True)
-class _Due:
-    """An installment that fell due: what of it is unpaid, and since when it costs moratory interest."""
+class Due:
+    """A line of the past: what of it is unpaid, paid and forgiven, and since when it costs moratory interest."""
 
     line: Line
     unpaid: dict[str, int]
     late_from: date
+    paid: dict[str, int] = field(default_factory=lambda: dict.fromkeys(PARTS, 0))
+    waived: dict[str, int] = field(default_factory=lambda: dict.fromkeys(PARTS, 0))
+    settled_on: date | None = None
+
+    @classmethod
+    def of(cls, line: Line) -> "Due":
+        return cls(line, {part: getattr(line, LINE_FIELD[part]) for part in PARTS}, line.due_on)
+
+    def settle(self, day: date) -> None:
+        """Marks the day on which nothing is left to pay."""
+        if not self.settled_on and not any(self.unpaid.values()):
+            self.settled_on = day
 
 
 @dataclass(slots=True)
@@ -118,18 +133,23 @@ class _Money:
 
 def service_loan(terms: LoanTerms, events: Sequence[Event], rules: ServicingRules | None = None) -> ServicedSchedule:
     """The schedule after the events, taken in order of their days. Raises InvalidTerms."""
-    life = _Life(terms, rules or ServicingRules(), tracks=any(event.kind is EventKind.REPAYMENT for event in events))
+    life = Life(terms, rules or ServicingRules(), tracks=any(event.kind is EventKind.REPAYMENT for event in events))
     for event in sorted(events, key=lambda event: event.on):
         life.happen(event)
     return life.finished()
 
 
-class _Life:
-    """A loan on its way: lines already due, lines still planned, and what is unpaid."""
+class Life:
+    """A loan on its way: lines already due, lines still planned, and what is unpaid.
 
-    def __init__(self, terms: LoanTerms, rules: ServicingRules, *, tracks: bool) -> None:
+    A loan of the book is `live`: its events were accepted once, and money that no longer finds a debt (because
+    an earlier payment came to light) is kept for the borrower instead of refused.
+    """
+
+    def __init__(self, terms: LoanTerms, rules: ServicingRules, *, tracks: bool, live: bool = False) -> None:
         self.rules = rules
         self.tracks = tracks
+        self.live = live
         self.first = self.planner = Planner(terms)
         self.balance = self.planner.opening
         self.periods: list[Period] = list(self.planner.periods)
@@ -142,9 +162,11 @@ class _Life:
         self.rate_changed = False
         self.past = self.planner.down_payment_lines()
         self.future: list[Line] = []
-        self.dues: list[_Due] = []
+        self.dues: list[Due] = []  # with something unpaid
+        self.settled: list[Due] = []
         self.credit = 0
         self.payments: list[Payment] = []
+        self.uses: list[Payment] = []  # of money kept, by the installments it paid
         self.plan_again()
         self.installment = self.planner.installment(self.level, self.future)
 
@@ -152,7 +174,9 @@ class _Life:
         if event.on < self.first.terms.disbursed_on:
             raise InvalidTerms("events", _("Nada ocurre antes del desembolso"))
         self.advance_to(event.on)
-        if not self.future and not (self.dues and event.kind in (EventKind.REPAYMENT, EventKind.PAYOFF)):
+        settles = (EventKind.REPAYMENT, EventKind.PAYOFF, EventKind.WAIVER)
+        refused = not self.future and not (self.dues and event.kind in settles)
+        if refused and not (self.live and event.kind in (*settles, EventKind.PREPAYMENT)):
             raise InvalidTerms("events", _("El préstamo ya terminó el %(day)s") % {"day": event.on.isoformat()})
         getattr(self, f"on_{event.kind.value}")(event)
 
@@ -164,6 +188,7 @@ class _Life:
         self.pay_dues(money)
         strategy = event.strategy or self.rules.prepayment_strategy or PrepaymentStrategy.ADVANCE
         self.pay_early(money, strategy)
+        self.keep(money)
         self.record(money, whole)
 
     def on_prepayment(self, event: Event) -> None:
@@ -172,9 +197,13 @@ class _Life:
         self.pay_dues(money)
         strategy = event.strategy or self.rules.prepayment_strategy or PrepaymentStrategy.REDUCE_NUMBER
         self.pay_early(money, strategy)
+        self.keep(money)
         self.record(money, whole)
 
     def on_payoff(self, event: Event) -> None:
+        if event.amount is not None:
+            self.pay_off_with(event)
+            return
         late = sum(sum(due.unpaid.values()) for due in self.late_dues(event.on))
         money = _Money(event.on, late)
         self.pay_dues(money)
@@ -185,6 +214,28 @@ class _Life:
         self.credit -= used
         money.left = -used
         self.record(money, sum(money.paid.values()) - used)
+
+    def pay_off_with(self, event: Event) -> None:
+        """What was paid to leave nothing, with what was kept; where it is short, the rest goes on."""
+        whole = self.minor(event.amount)
+        money = _Money(event.on, whole + self.credit)
+        self.pay_dues(money)
+        self.pay_early(money, PrepaymentStrategy.REDUCE_NUMBER, "payoff")
+        used, self.credit = self.credit, money.left
+        money.left -= used
+        self.record(money, whole)
+
+    def on_waiver(self, event: Event) -> None:
+        """Forgives up to an amount of one part of what is due, the oldest first; never principal."""
+        if event.part not in FORGIVABLE:
+            raise InvalidTerms("events", _("Elige uno de: %(options)s") % {"options": ", ".join(FORGIVABLE)})
+        left = self.amount_of(event)
+        for due in self.late_dues(event.on):
+            forgiven = min(left, due.unpaid[event.part])
+            due.unpaid[event.part] -= forgiven
+            due.waived[event.part] += forgiven
+            left -= forgiven
+        self.sort_out(event.on)
 
     def on_rate_change(self, event: Event) -> None:
         if event.annual_rate is None:
@@ -235,32 +286,41 @@ class _Life:
             self.past.append(line)
             if not self.tracks:
                 continue
-            self.dues.append(_Due(line, {part: getattr(line, _LINE_FIELD[part]) for part in PARTS}, line.due_on))
+            self.dues.append(Due.of(line))
             if self.credit:
                 money = _Money(line.due_on, self.credit)
                 self.pay_dues(money)
-                self.credit = money.left
+                used, self.credit = self.credit - money.left, money.left
+                money.left = -used
+                self.uses.append(self.payment(money, 0))
+            self.sort_out(line.due_on)
 
     def carry_to(self, day: date) -> None:
         """Ends the running period on `day` without a payment: what it cost waits for the next installment."""
         before, after = self.periods[0].split(day, self.planner.terms)
         interest, insurance = self.planner.accrued(self.balance, before)
         carried = self.carried
-        self.carried = Carried(carried.interest + interest, carried.insurance + insurance, carried.fees)
+        self.carried = Carried(
+            carried.interest + interest, carried.insurance + insurance, carried.fees, carried.earned + interest
+        )
+        self.balance += drawn_between([before], self.planner.tranches)
         self.carried_days += before.days
         self.periods[0] = after
 
     # Money
 
     def amount_of(self, event: Event) -> int:
-        unit = self.first.unit
         if event.amount is None or not event.amount.is_finite() or event.amount <= 0:
             raise InvalidTerms("events", _("El monto debe ser mayor que cero"))
-        if event.amount * unit != int(event.amount * unit):
-            raise InvalidTerms("events", _("El monto no lleva más decimales que la moneda"))
-        return int(event.amount * unit)
+        return self.minor(event.amount)
 
-    def late_dues(self, day: date) -> list[_Due]:
+    def minor(self, amount: Decimal | None) -> int:
+        unit = self.first.unit
+        if amount is None or not amount.is_finite() or amount < 0 or amount * unit != int(amount * unit):
+            raise InvalidTerms("events", _("El monto no lleva más decimales que la moneda"))
+        return int(amount * unit)
+
+    def late_dues(self, day: date) -> list[Due]:
         """Unpaid installments, with the moratory interest of their days late added."""
         for due in self.dues:
             days = (day - due.late_from).days
@@ -276,19 +336,27 @@ class _Life:
         """The oldest installment first, each in the order of the contract."""
         for due in self.late_dues(money.on):
             for part in self.rules.allocation_order:
-                due.unpaid[part] -= money.pay(part, due.unpaid[part])
-        self.dues = [due for due in self.dues if any(due.unpaid.values())]
+                paid = money.pay(part, due.unpaid[part])
+                due.unpaid[part] -= paid
+                due.paid[part] += paid
+        self.sort_out(money.on)
 
-    def pay_early(self, money: _Money, strategy: PrepaymentStrategy) -> None:
+    def sort_out(self, day: date) -> None:
+        """Sets apart the lines of which nothing is left to pay."""
+        for due in self.dues:
+            due.settle(day)
+        self.settled += [due for due in self.dues if due.settled_on]
+        self.dues = [due for due in self.dues if not due.settled_on]
+
+    def pay_early(self, money: _Money, strategy: PrepaymentStrategy, kind: str = "prepayment") -> None:
         """Money over what is due: kept for the next installments, or to the principal with interest to the day."""
         if not money.left or not self.future:
             return
         if strategy is PrepaymentStrategy.ADVANCE:
-            self.credit += money.left if self.tracks else 0
             return
-        before = self.balance
-        self.close_period(money, "prepayment")
-        self.planner.flat_base = self.planner.flat_base * self.balance // before
+        before = self.owed_at(money.on)[3]
+        self.close_period(money, kind)
+        self.planner.flat_base = self.planner.flat_base * self.balance // max(before, 1)
         if not self.future:
             return
         if strategy is PrepaymentStrategy.REDUCE_NUMBER:
@@ -297,12 +365,17 @@ class _Life:
         else:
             self.plan_level()
 
+    def keep(self, money: _Money) -> None:
+        """What is over waits for the installments to come."""
+        self.credit += money.left if self.tracks else 0
+
     def owed_at(self, day: date) -> tuple[int, int, int, int]:
         """Fees, insurance, interest and principal to leave nothing on `day`."""
         before, _after = self.periods[0].split(day, self.planner.terms)
         interest, insurance = self.planner.accrued(self.balance, before)
         carried = self.carried
-        return carried.fees, carried.insurance + insurance, carried.interest + interest, self.balance
+        balance = self.balance + drawn_between([before], self.planner.tranches)
+        return carried.fees, carried.insurance + insurance, carried.interest + interest, balance
 
     def close_period(self, money: _Money, kind: str) -> None:
         """Pays fees, insurance, interest to the day and then principal; the running period ends here."""
@@ -311,9 +384,15 @@ class _Life:
         fees, insurance, interest, principal = (
             money.pay(part, amount) for part, amount in zip(PARTS[1:], owed, strict=True)
         )
-        self.balance -= principal
+        self.balance = owed[3] - principal
         days = before.days + self.carried_days
-        self.past.append(Line(0, money.on, days, principal, interest, insurance, fees, self.balance, kind=kind))
+        line = Line(0, money.on, days, principal, interest, insurance, fees, self.balance, kind=kind)
+        line.earned = owed[2] - self.carried.interest + self.carried.earned
+        self.past.append(line)
+        due = Due.of(line)
+        due.paid, due.unpaid = due.unpaid, due.paid
+        due.settled_on = money.on
+        self.settled.append(due)
         self.carried = Carried(owed[2] - interest, owed[1] - insurance, owed[0] - fees)
         self.carried_days = 0
         self.periods[0] = after
@@ -335,13 +414,16 @@ class _Life:
             due.unpaid["principal"] = 0
             for line in self.past[self.past.index(due.line) :]:
                 line.outstanding += principal
-        self.dues = [due for due in self.dues if any(due.unpaid.values())]
-        self.carried = Carried(**carried)
+        self.sort_out(day)
+        self.carried = Carried(**carried, earned=self.carried.earned)
 
     def record(self, money: _Money, whole: int) -> None:
+        self.payments.append(self.payment(money, whole))
+
+    def payment(self, money: _Money, whole: int) -> Payment:
         soles = self.first.money
         paid = {part: soles(amount) for part, amount in money.paid.items()}
-        self.payments.append(Payment(money.on, soles(whole), advance=soles(money.left), **paid))
+        return Payment(money.on, soles(whole), advance=soles(money.left), **paid)
 
     # The plan
 

@@ -50,31 +50,31 @@ def post_journal(
 
 
 def accounting_day(value_day: date) -> date:
-    """The day an act of `value_day` is booked on: itself while its books are open, today otherwise.
+    """The day an act of `value_day` is booked on: itself while its books are open, the first open day from today else.
 
     A day is open until its nightly close begins and while its month is not closed. Holds off both until the
-    transaction ends. Raises InvalidState when today's books are closed as well.
+    transaction ends.
     """
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock_shared(%s, %s::int)", [BOOKS_LOCK, current_institution_id()])
     closed = closed_through()
     if closed is None or value_day > closed:
         return value_day
-    if today() <= closed:
-        raise InvalidState(
-            _("Los libros están cerrados hasta el %(day)s: no se registra nada con esa fecha.")
-            % {"day": closed.strftime("%d/%m/%Y")},
-            code="books_closed",
-        )
-    return today()
+    return max(today(), closed + timedelta(days=1))
 
 
 def closed_through() -> date | None:
     """The last day whose books are closed: by its nightly close, running or done, or with its month."""
-    day = CloseRun.objects.order_by("-on").values_list("on", flat=True).first()
-    month = LedgerPeriod.objects.order_by("-month").values_list("month", flat=True).first()
-    ends = [end for end in (day, _last_day(month) if month else None) if end]
-    return max(ends, default=None)
+    institution_id = current_institution_id()
+    with connection.cursor() as cursor:
+        cursor.execute(
+            'SELECT greatest((SELECT max("on") FROM lending_closerun WHERE institution_id = %s),'
+            " (SELECT (max(month) + interval '1 month')::date - 1"
+            " FROM lending_ledgerperiod WHERE institution_id = %s))",
+            [institution_id, institution_id],
+        )
+        [closed] = cursor.fetchone()
+    return closed
 
 
 @transaction.atomic

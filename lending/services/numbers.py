@@ -10,6 +10,8 @@ from accounts.tenancy.scope import current_institution_id
 # Advisory lock classes: one for each series.
 APPLICATIONS: Final = 7_301
 CONTRACTS: Final = 7_311
+LOANS: Final = 7_312
+RECEIPTS: Final = 7_313
 
 
 def next_number(model: type[models.Model], series: int, first: int) -> int:
