@@ -97,6 +97,7 @@ EVENTS: Final[dict[str, Any]] = {
     "lending.loan.disbursement_cancelled": _("Pedido de desembolso anulado"),
     "lending.loan.disbursed": _("Crédito desembolsado"),
     "lending.loan.paid_off": _("Crédito cancelado"),
+    "lending.loan.advance_used": _("Adelanto aplicado a una cuota"),
     "lending.loan.advance_refunded": _("Adelanto devuelto"),
     "lending.loan.cancelled": _("Crédito anulado"),
     "lending.repayment.posted": _("Pago registrado"),

@@ -1,3 +1,4 @@
+from decimal import Decimal
 from typing import ClassVar
 
 from django.db import models
@@ -219,6 +220,11 @@ class Installment(InstitutionOwned):
 
     def __str__(self) -> str:
         return f"{self.loan_id} {self.n}"
+
+    @property
+    def total(self) -> Decimal:
+        """What the line asks for, moratory interest charged so far included."""
+        return self.principal + self.interest + self.insurance + self.fees + self.moratory
 
 
 class Disbursement(InstitutionOwned):

@@ -7,7 +7,7 @@ import lending.fields
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("lending", "0017_close_isolation"),
+        ("lending", "0021_fill_catalogue"),
     ]
 
     operations = [
