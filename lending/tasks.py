@@ -1,21 +1,9 @@
 """What workers do: thin wrappers that take ids, open the scope and tolerate a rerun."""
 
-from typing import Any, Final
-
 from celery import Task, current_app, shared_task
-from django.db import InterfaceError, OperationalError
 
 from accounts.models import Institution
-from accounts.tenancy.celery import HEADER
-
-# PostgreSQL went away: try again soon; the relay would come back to it as well.
-RETRIED: Final[dict[str, Any]] = {
-    "acks_late": True,
-    "autoretry_for": (OperationalError, InterfaceError),
-    "retry_backoff": 1,
-    "retry_backoff_max": 15,
-    "max_retries": 20,
-}
+from accounts.tenancy.celery import HEADER, RETRIED
 
 
 @shared_task(**RETRIED)

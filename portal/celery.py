@@ -1,4 +1,4 @@
-"""The Celery app: three queues, tasks that name their institution, late acknowledgement."""
+"""The Celery app: four queues, tasks that name their institution, late acknowledgement."""
 
 import os
 
@@ -14,6 +14,7 @@ app.conf.update(
     task_routes={
         "lending.tasks.assess_applications": {"queue": "assessment"},
         "lending.tasks.notify_applicants": {"queue": "notification"},
+        "scoring.tasks.*": {"queue": "training"},
         "lending.tasks.send_letters": {"queue": "notification"},
     },
     task_acks_late=True,
@@ -33,6 +34,21 @@ app.conf.update(
     },
     beat_schedule={
         "expire": {"task": "lending.tasks.expire_everywhere", "schedule": crontab(minute=7)},
+        "watch models": {
+            "task": "scoring.tasks.everywhere",
+            "schedule": crontab(minute=11, hour=3, day_of_week="mon"),
+            "args": ["watch_institution"],
+        },
+        "retrain": {
+            "task": "scoring.tasks.everywhere",
+            "schedule": crontab(minute=31, hour=3, day_of_month="2"),
+            "args": ["retrain_institution"],
+        },
+        "resume training": {
+            "task": "scoring.tasks.everywhere",
+            "schedule": crontab(minute="*/10"),
+            "args": ["train_waiting"],
+        },
     },
     task_serializer="json",
     accept_content=["json"],

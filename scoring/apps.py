@@ -7,3 +7,9 @@ class ScoringConfig(AppConfig):
 
     name = "scoring"
     verbose_name = _("Puntajes")
+
+    def ready(self) -> None:
+        from accounts import outbox
+
+        outbox.route("scoring.run.started", "scoring.tasks.train_waiting")
+        outbox.route("scoring.file.uploaded", "scoring.tasks.score_files")

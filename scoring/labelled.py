@@ -16,13 +16,13 @@ from django.db import connection
 from django.utils.translation import gettext as _
 
 from accounts.tenancy.scope import current_institution_id
+from scoring.recipe.transparent import FEATURE
 from scoring.services.outcomes import DAYS_LATE, MONTHS
 
 if TYPE_CHECKING:
     import pandas as pd
 
 TARGET, DECIDED_ON = "default", "decided_on"
-FEATURE = "feature."  # what a column of a feature, not of a declared fact, begins with
 
 # One statement for all loans: the last score before each began, and its judgement as of one day.
 MATURE = """

@@ -1,10 +1,12 @@
 """Where models are kept and which one answers: files in the private store, one champion per segment and owner."""
 
+import io
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import lru_cache
 
+import numpy as np
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 from django.db.models import F, Q
@@ -82,6 +84,27 @@ def store_file(content: bytes) -> tuple[str, str]:
     if not default_storage.exists(name):
         name = default_storage.save(name, ContentFile(content))
     return name, sha256
+
+
+def store_predictions(sha256: str, predicted: np.ndarray) -> None:
+    """Keep what a model said of its training rows while it had not seen them: float64[n], NaN where it never was."""
+    name = _predictions_name(sha256)
+    if not default_storage.exists(name):
+        content = io.BytesIO()
+        np.save(content, predicted.astype(np.float64), allow_pickle=False)
+        default_storage.save(name, ContentFile(content.getvalue()))
+
+
+def predictions(model: ScoringModel) -> np.ndarray | None:
+    """The same, in the order of its data set's rows; None for a model of before they were kept."""
+    try:
+        return np.load(io.BytesIO(read_file(_predictions_name(model.sha256))), allow_pickle=False)
+    except OSError:
+        return None
+
+
+def _predictions_name(sha256: str) -> str:
+    return f"models/{sha256}.held-out.npy"
 
 
 def read_file(name: str) -> bytes:

@@ -1,12 +1,21 @@
 """Tasks carry their institution in a header and open its scope before they run."""
 
-from typing import Any
+from typing import Any, Final
 
 from celery import Task, signals
+from django.db import InterfaceError, OperationalError
 
 from accounts.tenancy.scope import NoInstitutionScope, current_scope
 
 HEADER = "ayni_institution_id"
+# PostgreSQL went away: try again soon; the relay would come back to it as well.
+RETRIED: Final[dict[str, Any]] = {
+    "acks_late": True,
+    "autoretry_for": (OperationalError, InterfaceError),
+    "retry_backoff": 1,
+    "retry_backoff_max": 15,
+    "max_retries": 20,
+}
 
 
 @signals.before_task_publish.connect

@@ -149,7 +149,7 @@ class Site:
             *("--timeout", "60", "--graceful-timeout", "5", "--no-control-socket", "--log-level", "warning"),
         )
         worker: Sequence[str] = (
-            *("celery", "--app", "portal.celery", "worker", "--queues", "assessment,notification,default"),
+            *("celery", "--app", "portal.celery", "worker", "--queues", "assessment,notification,training,default"),
             *("--concurrency", str(task_workers), "--hostname", f"ayni-{self.port}@%h", "--loglevel", "WARNING"),
             *("--without-gossip", "--without-mingle", "--without-heartbeat"),
         )

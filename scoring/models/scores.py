@@ -117,6 +117,7 @@ class ScoredFile(InstitutionOwned):
     error = models.TextField(blank=True)
     uploaded_by = models.ForeignKey(User, models.PROTECT, null=True, blank=True, related_name="+")
     created_at = models.DateTimeField(db_default=Now())
+    moved_at = models.DateTimeField(null=True, blank=True)  # last sign of life
     ended_at = models.DateTimeField(null=True, blank=True)
 
     def __str__(self) -> str:

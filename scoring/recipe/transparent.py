@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from scoring.features import dictionary, features_of, reader
+from scoring.features import dictionary, feature_names, features_of, reader
 from scoring.model_files import dump_model
 from scoring.points import Scale
 from scoring.recipe.encoding import TableEncoder
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
+FEATURE = "feature."  # begins the name of a column that holds a feature instead of a declared fact
 # Of a segment's features, the share that a table must be able to feed to be trained on by the dictionary.
 ENOUGH_FEATURES = 0.4
 
@@ -94,13 +95,28 @@ def train_transparent_facts(
 
 
 def holds_facts(segment: str, columns: Sequence[str]) -> bool:
-    """Whether a table's columns are declared facts, enough of them to compute this segment's features."""
+    """Whether a table's columns are facts or features, enough of them for a model of this segment."""
+    if any(name.startswith(FEATURE) for name in columns):
+        return sum(f"{FEATURE}{name}" in columns for name in feature_names(segment)) >= ENOUGH_FEATURES * len(
+            feature_names(segment)
+        )
     fed = [set(feature.sources) <= set(columns) for feature in features_of(segment)]
     return sum(fed) >= ENOUGH_FEATURES * len(fed)
 
 
 def facts_matrix(segment: str, frame: pd.DataFrame) -> np.ndarray:
-    """Feature values of a frame of declared facts: float64[n, d]. Columns that are no facts are not looked at."""
+    """Feature values of a frame of declared facts, or of features frozen by scores: float64[n, d].
+
+    Other columns are not looked at; a feature that the frame has not is missing.
+    """
+    if any(name.startswith(FEATURE) for name in frame.columns):
+        missing = np.full(len(frame), np.nan)
+        return np.column_stack(
+            [
+                frame[f"{FEATURE}{name}"].to_numpy(dtype=np.float64) if f"{FEATURE}{name}" in frame else missing
+                for name in feature_names(segment)
+            ]
+        )
     facts = reader(segment)
     return facts.matrix({name: frame[name].to_numpy() for name in frame.columns if name in facts.columns}, len(frame))
 

@@ -4,11 +4,15 @@ import hashlib
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
+
 from accounts import audit
 from accounts.actors import Actor
 from accounts.models import Institution
 from scoring import registry
-from scoring.features import dictionary, feature_columns, features_of
+from scoring.datasets import Table
+from scoring.drift import reference
+from scoring.features import dictionary, feature_columns, feature_names, features_of
 from scoring.model_files import dump_model
 from scoring.models import Dataset, ScoringModel
 from scoring.points import Scale
@@ -70,6 +74,7 @@ def train_segment_model(
         },
     )
     file, sha256 = registry.store_file(dump_model(live, trained.booster))
+    registry.store_predictions(sha256, trained.out_of_fold)
     with chain_of(institution):
         dataset = keep_dataset(
             institution=institution,
@@ -98,6 +103,7 @@ def train_segment_model(
                 groups={name: frame[name].to_numpy() for name in ("protected_group", "proxy_group")},
                 decided_on=frame["applied_on"].to_numpy(),
             ),
+            reference=reference(trained.names, X, trained.out_of_fold),
         )
 
 
@@ -150,6 +156,7 @@ def train_on_dataset(
     }
     content = done.model.dump({"data_sha256": dataset.sha256, "run": parameters, "metrics": done.metrics})
     file, sha256 = registry.store_file(content)
+    registry.store_predictions(sha256, done.predicted)
     with chain_of(institution):
         return _register(
             institution=institution,
@@ -168,7 +175,15 @@ def train_on_dataset(
                 groups=sensitive_facts(table.frame[done.held_out], dataset.profile),
                 decided_on=None if table.decided_on is None else table.decided_on[done.held_out],
             ),
+            reference=_reference(dataset.segment, table, done.predicted) if algorithm == LIVE else {},
         )
+
+
+def _reference(segment: str, table: Table, predicted: np.ndarray) -> dict[str, Any]:
+    from scoring.recipe.transparent import facts_matrix
+
+    seen = ~np.isnan(predicted)
+    return reference(feature_names(segment), facts_matrix(segment, table.frame[seen]), predicted[seen])
 
 
 def _register(
