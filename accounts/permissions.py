@@ -52,6 +52,7 @@ PERMISSIONS: dict[str, frozenset[str]] = {
     "lending.view_products": STAFF,
     "lending.manage_products": frozenset({"manager"}),
     "lending.manage_policy": frozenset({"manager"}),
+    "lending.close_day": frozenset({"manager", "system"}),
     "lending.add_legal_value": frozenset({"operator"}),
     # loans
     "lending.view_loans": frozenset({"officer", "approver", "cashier", "collector", "manager", "auditor"}),

@@ -33,7 +33,7 @@ class DailyLoanState(Derived):
 
     pk = models.CompositePrimaryKey("institution_id", "on", "loan_id")
     on = models.DateField()
-    loan_id = models.UUIDField()
+    loan = models.ForeignKey("lending.Loan", models.DO_NOTHING, related_name="+", db_constraint=False, db_index=False)
     credit_type = models.CharField(max_length=2)
     situation = models.PositiveSmallIntegerField(choices=Situation)
     principal = MoneyField()  # outstanding

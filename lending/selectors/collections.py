@@ -129,7 +129,7 @@ def _overdue(on: date) -> Any:
     unpaid = (
         F("principal") + F("interest") + F("insurance") + F("fees") + F("moratory")
         - F("paid_principal") - F("paid_interest") - F("paid_insurance") - F("paid_fees") - F("paid_moratory")
-        - F("waived")
+        - F("waived_interest") - F("waived_insurance") - F("waived_fees") - F("waived_moratory")
     )  # fmt: skip
     due = Installment.objects.filter(loan_id=OuterRef("pk"), due_on__lt=on, settled_on__isnull=True)
     total = due.order_by().values("loan_id").annotate(sum=Sum(unpaid)).values("sum")

@@ -60,8 +60,10 @@ def close_book(institution: Institution, on: date) -> None:
     for loan in Loan.objects.filter(status=Loan.Status.ACTIVE, disbursed_on__lte=on):
         late = max((on - loan.next_due_on).days, 0) if loan.next_due_on else 0
         DailyLoanState.objects.create(
-            loan=loan, on=on, principal=loan.principal_outstanding, overdue=loan.principal_outstanding if late else 0,
-            accrued=0, moratory=0, days_late=late, loan_class=0, sbs_class=0, provision=Decimal(10),
+            loan=loan, on=on, credit_type=loan.credit_type, situation=int(loan.is_refinanced), accrued=0, receivable=0,
+            principal=loan.principal_outstanding, overdue=loan.principal_outstanding if late else 0, moratory=0,
+            past_due=loan.principal_outstanding if late > 30 else 0, days_late=late, loan_class=0, sbs_class=0,
+            provision=Decimal(10),
         )  # fmt: skip
         line = sums[(loan.product_id, loan.branch, loan.officer_id, bucket_of(late), loan.is_refinanced)]
         line["principal"] += loan.principal_outstanding

@@ -1,0 +1,267 @@
+"""One day after the other, step by step: what is done stays done, whoever dies in between."""
+
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from typing import Any, Final
+
+from django.db import OperationalError, connection, transaction
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from accounts import audit, outbox
+from accounts.actors import Actor
+from accounts.clock import today
+from accounts.errors import InvalidInput
+from accounts.tenancy.scope import institution_scope
+from lending.models import CloseChunk, CloseRun, PortfolioDay
+from lending.selectors.risk import risk_rules
+from lending.services.closing import statements
+from lending.services.closing.journals import post_levels
+from lending.services.ledger import BOOKS_LOCK
+
+CHUNK_LOANS: Final = 20_000
+_ATTEMPTS: Final = 3
+Progress = Callable[[int], None]
+# What follows once the figures stand, by name: called with the day, in the institution's scope and a transaction of
+# its own; returns how many rows it touched. Must tolerate being called again.
+_followers: dict[str, Callable[[date], int]] = {}
+
+
+def after_close(name: str, act: Callable[[date], int]) -> None:
+    """Have `act` done once the figures of a day stand; each app does so when it is loaded."""
+    _followers[name] = act
+
+
+@dataclass(slots=True)
+class CloseReport:
+    """What the close of one day did; `steps` has rows and seconds of each."""
+
+    on: date
+    loans: int = 0
+    changed: int = 0
+    seconds: float = 0.0
+    already: bool = False
+    steps: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+
+def days_to_close(on: date) -> list[date]:
+    """The days up to `on` that are not closed yet; only `on` itself in a book that was never closed."""
+    last = CloseRun.objects.filter(finished_at__isnull=False).order_by("-on").values_list("on", flat=True).first()
+    if last is None:
+        begun = CloseRun.objects.order_by("on").values_list("on", flat=True).first()
+        last = min(begun, on) - timedelta(days=1) if begun else on - timedelta(days=1)
+    return [last + timedelta(days=n) for n in range(1, (on - last).days + 1)]
+
+
+def close_through(
+    *, institution_id: int, actor: Actor, on: date, connections: int = 1, progress: Progress | None = None
+) -> list[CloseReport]:
+    """Close every day up to `on` that is not closed yet, oldest first. Raises as `close_day`."""
+    with institution_scope(institution_id):
+        days = days_to_close(on)
+    return [
+        close_day(institution_id=institution_id, actor=actor, on=day, connections=connections, progress=progress)
+        for day in days or [on]
+    ]
+
+
+def close_day(
+    *, institution_id: int, actor: Actor, on: date, connections: int = 1, progress: Progress | None = None
+) -> CloseReport:
+    """Close one day; of a day that is closed nothing changes, and a close that died goes on where it stopped.
+
+    `progress` hears how many loans were done. Raises NotAllowed, InvalidInput for a day to come, MissingRule.
+    """
+    actor.require("lending.close_day")
+    if on > today():
+        raise InvalidInput(fields={"date": [_("Ese día todavía no llega: se cierra hasta hoy.")]})
+    close = _Close(institution_id, actor, on, connections, progress or (lambda _loans: None))
+    started = time.monotonic()
+    report = close.report
+    if not close.begin():
+        report.already = True
+        return report
+    close.step("advances", close.use_advances)
+    close.step("debtors", close.class_debtors)
+    close.step("chunks", close.plan_chunks)
+    close.work_chunks()
+    close.step("states", close.count_states)
+    close.step("summary", close.sum_up)
+    close.step("journals", close.post)
+    for name, act in _followers.items():
+        close.step(name, lambda act=act: act(on))  # type: ignore[misc]
+    close.step("end", close.finish)
+    report.seconds = round(time.monotonic() - started, 3)
+    return report
+
+
+class _Close:
+    """The close of one day of one institution."""
+
+    def __init__(self, institution_id: int, actor: Actor, on: date, connections: int, progress: Progress) -> None:
+        self.institution_id, self.actor, self.on = institution_id, actor, on
+        self.connections, self.progress = connections, progress
+        self.report = CloseReport(on)
+        self.values = {"i": institution_id, "on": on, "size": CHUNK_LOANS}
+
+    # Steps
+
+    def begin(self) -> bool:
+        """Close the day's books to other postings; whether there is anything left to do."""
+        with institution_scope(self.institution_id):
+            run = CloseRun.objects.filter(on=self.on).first()
+            if run is None:
+                # Postings hold this lock until they commit: those of this day are in, later ones see the close.
+                self.execute("SELECT pg_advisory_xact_lock(%(lock)s, %(i)s::int)", lock=BOOKS_LOCK)
+                before = CloseRun.objects.filter(on__lt=self.on, finished_at__isnull=False).order_by("-on").first()
+                if CloseRun.objects.filter(on__gt=self.on).exists():
+                    raise InvalidInput(
+                        fields={"date": [_("Hay un día posterior ya cerrado: este no se puede cerrar.")]}
+                    )
+                run, _new = CloseRun.objects.get_or_create(
+                    on=self.on, defaults={"previous_on": before.on if before else None}
+                )
+            done = run.progress
+            self.report.steps = dict(done)
+            self.report.loans = done.get("states", {}).get("rows", 0)
+            self.report.changed = done.get("states", {}).get("changed", 0)
+            return run.finished_at is None
+
+    def step(self, name: str, act: Callable[[], Any]) -> None:
+        """Do a step unless it is done; it and the note that it is done are one transaction."""
+        for attempt in range(_ATTEMPTS):
+            try:
+                self._step(name, act)
+                return
+            except OperationalError as error:
+                if not _deadlocked(error) or attempt == _ATTEMPTS - 1:
+                    raise
+
+    def _step(self, name: str, act: Callable[[], Any]) -> None:
+        started = time.monotonic()
+        with institution_scope(self.institution_id), transaction.atomic():
+            run = CloseRun.objects.select_for_update().get(on=self.on)
+            if name in run.progress:
+                return
+            found = act()
+            note = found if isinstance(found, dict) else {"rows": found}
+            run.progress[name] = {**note, "seconds": round(time.monotonic() - started, 3)}
+            run.step = name
+            if name == "end":
+                run.finished_at = timezone.now()
+            run.save(update_fields=["progress", "step", "finished_at"])
+            self.report.steps[name] = run.progress[name]
+
+    def use_advances(self) -> int:
+        """Money paid in advance pays what fell due."""
+        try:
+            from lending.services.servicing import use_advances
+        except ImportError:
+            return 0
+        return use_advances(on=self.on, actor=self.actor)
+
+    def class_debtors(self) -> int:
+        rules = risk_rules(self.on)
+        return self.execute(statements.debtors(rules))
+
+    def plan_chunks(self) -> int:
+        return self.execute(statements.CHUNKS)
+
+    def work_chunks(self) -> None:
+        """All chunks, on as many connections as asked; each chunk is a transaction."""
+        with institution_scope(self.institution_id):
+            if "states" in CloseRun.objects.get(on=self.on).progress:
+                return
+            self.chunk = statements.states(risk_rules(self.on))
+        if self.connections == 1:
+            self._work()
+            return
+        with ThreadPoolExecutor(self.connections) as pool:
+            workers = [pool.submit(copy_context().run, self._work_apart) for _n in range(self.connections)]
+            for worker in workers:
+                worker.result()
+
+    def _work_apart(self) -> None:
+        try:
+            self._work()
+        finally:
+            connection.close()
+
+    def _work(self) -> None:
+        failed = 0
+        while True:
+            try:
+                with institution_scope(self.institution_id), transaction.atomic():
+                    found = self._one_chunk()
+            except OperationalError as error:
+                failed += 1
+                if not _deadlocked(error) or failed == _ATTEMPTS:
+                    raise
+                continue
+            if found is None:
+                return
+            self.progress(found)
+
+    def _one_chunk(self) -> int | None:
+        """Loans of the next chunk, now done; None when none is free."""
+        with connection.cursor() as cursor:
+            cursor.execute(statements.CLAIM, self.values)
+            claimed = cursor.fetchone()
+            if claimed is None:
+                return None
+            key, _number, after, through = claimed
+            # Fresh rows have no statistics: a nested loop over what looks like one row would take minutes.
+            cursor.execute("SET LOCAL enable_nestloop = off")
+            cursor.execute(self.chunk, {**self.values, "after": after, "through": through})
+            loans, changed = cursor.fetchone()
+            cursor.execute("SET LOCAL enable_nestloop = on")
+            cursor.execute(
+                "UPDATE lending_closechunk SET done_at = now(), loans = %(loans)s, changed = %(changed)s"
+                " WHERE institution_id = %(i)s AND id = %(key)s",
+                {**self.values, "loans": loans, "changed": changed, "key": key},
+            )
+        return int(loans)
+
+    def count_states(self) -> dict[str, int]:
+        """Wait for chunks that others have claimed, and count."""
+        chunks = list(CloseChunk.objects.filter(on=self.on).select_for_update().order_by("n"))
+        waiting = [chunk.n for chunk in chunks if chunk.done_at is None]
+        if waiting:  # another process died with them
+            for _chunk in waiting:
+                self._one_chunk()
+            chunks = list(CloseChunk.objects.filter(on=self.on))
+        self.report.loans = sum(chunk.loans for chunk in chunks)
+        self.report.changed = sum(chunk.changed for chunk in chunks)
+        return {"rows": self.report.loans, "changed": self.report.changed, "chunks": len(chunks)}
+
+    def sum_up(self) -> int:
+        PortfolioDay.objects.filter(on=self.on).delete()
+        return self.execute(statements.SUMMARY)
+
+    def post(self) -> dict[str, Any]:
+        return post_levels(self.on)
+
+    def finish(self) -> int:
+        """The chunks are forgotten, the close is evidence."""
+        CloseChunk.objects.filter(on=self.on).delete()
+        run = CloseRun.objects.get(on=self.on)
+        audit.record(
+            self.actor, "lending.close.done", run, on=self.on, loans=self.report.loans, changed=self.report.changed
+        )
+        outbox.publish("lending.close.done", run, on=self.on.isoformat())
+        return 1
+
+    # Small things
+
+    def execute(self, sql: str, **more: Any) -> int:
+        with connection.cursor() as cursor:
+            cursor.execute(sql, {**self.values, **more})
+            return cursor.rowcount
+
+
+def _deadlocked(error: OperationalError) -> bool:
+    return getattr(error.__cause__, "pgcode", None) in ("40P01", "40001")
