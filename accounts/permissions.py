@@ -53,6 +53,7 @@ PERMISSIONS: dict[str, frozenset[str]] = {
     "lending.manage_products": frozenset({"manager"}),
     "lending.manage_policy": frozenset({"manager"}),
     "lending.close_day": frozenset({"manager", "system"}),
+    "lending.generate_portfolio": frozenset({"system"}),
     "lending.add_legal_value": frozenset({"operator"}),
     # loans
     "lending.view_loans": frozenset({"officer", "approver", "cashier", "collector", "manager", "auditor"}),

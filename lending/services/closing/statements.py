@@ -194,8 +194,8 @@ SELECT (SELECT count(*) FROM final), (SELECT count(*) FROM changed)
 
 SUMMARY = f"""
 INSERT INTO lending_portfolioday (institution_id, "on", product_id, branch, officer_id, credit_type, currency,
-  sbs_class, bucket, is_refinanced, is_judicial, loans, debtors, principal, overdue, accrued, receivable, suspended, provision,
-  weighted_tea)
+  sbs_class, bucket, is_refinanced, is_judicial, loans, debtors, principal, overdue, accrued, receivable,
+  suspended, provision, weighted_tea)
 SELECT %(i)s, %(on)s, l.product_id, l.branch, l.officer_id, s.credit_type, l.currency, s.sbs_class,
   {bucket_sql("s.days_late")}, s.situation = 1, s.situation = 2, count(*), count(*) FILTER (WHERE o.first = l.number),
   sum(s.principal), sum(CASE WHEN s.situation = 2 THEN 0 ELSE s.past_due END), sum(s.accrued),
