@@ -72,6 +72,8 @@ PERMISSIONS: dict[str, frozenset[str]] = {
     "lending.view_portfolio": frozenset({"officer", "approver", "collector", "manager", "analyst", "auditor"}),
     "lending.view_collections": frozenset({"collector", "officer", "approver", "manager", "auditor"}),
     "lending.log_contact": frozenset({"collector", "officer"}),
+    "lending.view_fairness": frozenset({"auditor", "manager", "analyst", "validator"}),
+    "lending.reply_to_disparity": frozenset({"manager"}),
     # platform
     "portal.view_admin": frozenset({"operator"}),
     "portal.view_oversight": frozenset({"regulator"}),

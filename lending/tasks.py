@@ -52,3 +52,14 @@ def expire_everywhere() -> None:
             kwargs={"institution_id": institution_id},
             headers={HEADER: institution_id},
         )
+
+
+@shared_task(base=Task, **RETRIED)
+def summarise_fairness() -> None:
+    """Every night: the fair-lending summaries anew, where this process may read what they are made of."""
+    from django.db import connections
+
+    from lending.services.disparity import FAIRNESS, summarise
+
+    if FAIRNESS in connections:
+        summarise()

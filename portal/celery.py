@@ -49,6 +49,7 @@ app.conf.update(
             "schedule": crontab(minute="*/10"),
             "args": ["train_waiting"],
         },
+        "fairness": {"task": "lending.tasks.summarise_fairness", "schedule": crontab(hour=4, minute=40)},
     },
     task_serializer="json",
     accept_content=["json"],

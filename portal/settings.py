@@ -116,6 +116,8 @@ _ROLE_VARIABLES = {
     "owner": ("DATABASE_OWNER_URL", "lend_owner"),
     "regulator": ("DATABASE_REGULATOR_URL", "lend_regulator"),
     "system": ("DATABASE_SYSTEM_URL", "lend_system"),
+    # Reads what people said of themselves for fair lending, writes summaries; no scoring process has its address.
+    "fairness": ("DATABASE_FAIRNESS_URL", "lend_fairness"),
 }
 DATABASES = {
     alias: {

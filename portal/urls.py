@@ -9,6 +9,7 @@ from django.urls import URLPattern, URLResolver, include, path, register_convert
 from accounts.addresses import InstitutionConverter
 from accounts.admin import operators
 from portal import look, views
+from portal.oversight.fairness_views import own_report
 
 register_converter(InstitutionConverter, "institution")
 
@@ -30,6 +31,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("<institution:slug>api/v1/", include("lending.api.urls")),
     path("<institution:slug>desk/", include("accounts.urls.institution")),
     path("<institution:slug>desk/audit/", include("portal.oversight.urls")),
+    path("<institution:slug>desk/fairness/", own_report, name="fairness"),
     path("<institution:slug>", include("lending.urls")),
     path("", include((platform, "portal"))),
 ]

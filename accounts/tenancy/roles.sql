@@ -5,7 +5,7 @@ DO $$
 DECLARE
     name text;
 BEGIN
-    FOREACH name IN ARRAY ARRAY['lend_owner', 'lend_app', 'lend_regulator', 'lend_system'] LOOP
+    FOREACH name IN ARRAY ARRAY['lend_owner', 'lend_app', 'lend_regulator', 'lend_system', 'lend_fairness'] LOOP
         IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = name) THEN
             EXECUTE format('CREATE ROLE %I', name);
         END IF;
@@ -22,10 +22,10 @@ $$;
 
 ALTER SCHEMA public OWNER TO lend_owner;
 REVOKE ALL ON SCHEMA public FROM PUBLIC;
-GRANT USAGE ON SCHEMA public TO lend_app, lend_regulator, lend_system;
+GRANT USAGE ON SCHEMA public TO lend_app, lend_regulator, lend_system, lend_fairness;
 
 -- What the owner's migrations create, the application may read and write, never truncate. The other
--- two roles get what they need table by table, in the migration that makes the table.
+-- three roles get what they need table by table, in the migration that makes the table.
 ALTER DEFAULT PRIVILEGES FOR ROLE lend_owner IN SCHEMA public
     GRANT SELECT, INSERT, UPDATE, DELETE ON TABLES TO lend_app;
 ALTER DEFAULT PRIVILEGES FOR ROLE lend_owner IN SCHEMA public

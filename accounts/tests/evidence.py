@@ -122,6 +122,7 @@ def process_environment(servers: Any, database: str, **more: str) -> dict[str, s
         "DATABASE_OWNER_URL": "lend_owner",
         "DATABASE_REGULATOR_URL": "lend_regulator",
         "DATABASE_SYSTEM_URL": "lend_system",
+        "DATABASE_FAIRNESS_URL": "lend_fairness",
     }
     return {
         **os.environ,

@@ -31,6 +31,7 @@ from lending.parameters import MORATORY_SHARE, end_of_period
 from lending.selectors.products import usury_cap
 from lending.services import applications, decisions, documents, products
 from lending.services.assessments import assess_waiting
+from lending.services.disparity import summarise
 from scoring.models import ScoringModel, Segment
 from scoring.services import promote_model, train_segment_model
 
@@ -67,6 +68,7 @@ class Seeder:
         for slug, institution in institutions.items():
             self.products(slug, institution)
             self.cases(slug, institution)
+        summarise()
         self.seal()
         return self.sign_ins()
 

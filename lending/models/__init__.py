@@ -3,6 +3,7 @@ from lending.models.applications import Application, Document
 from lending.models.assessments import Assessment, Decision, Offer, ReviewRequest
 from lending.models.book import CloseChunk, CloseRun, DailyLoanState, DebtorDay, PortfolioDay, RunningInstallment
 from lending.models.collections import ContactNote, PromiseToPay
+from lending.models.fairness import DisparityMonth, DisparityReply, FairnessAnswer
 from lending.models.ledger import LedgerEntry, LedgerPeriod
 from lending.models.loans import (
     Allocation,
@@ -37,9 +38,12 @@ __all__ = [
     "DebtorDay",
     "Decision",
     "Disbursement",
+    "DisparityMonth",
+    "DisparityReply",
     "Document",
     "EnterpriseProfile",
     "ExternalClass",
+    "FairnessAnswer",
     "FarmProfile",
     "Holiday",
     "HouseholdProfile",

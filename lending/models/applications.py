@@ -50,6 +50,7 @@ class Application(InstitutionOwned):
     # The declared facts as submitted: never changed afterwards.
     facts = models.JSONField(null=True, blank=True)
     facts_sha256 = models.CharField(max_length=64, blank=True)
+    age_years = models.PositiveSmallIntegerField(null=True, blank=True)  # on the day it was submitted
     # What an officer verified, fact by fact; absent means as declared.
     verified_facts = models.JSONField(default=dict, blank=True)
     assigned_to = models.ForeignKey(User, models.PROTECT, null=True, blank=True, related_name="+")

@@ -57,15 +57,25 @@ class Paper:
         cells = [[Paragraph(_safe(label), TEXT), Paragraph(_safe(value), STRONG)] for label, value in lines]
         self.story.append(Table(cells, [92 * mm, A4[0] - 2 * MARGIN - 92 * mm], style=_RULED))
 
-    def table(self, columns: Sequence[str], rows: Sequence[Sequence[str]], foot: Sequence[str] = ()) -> None:
-        """A table of figures; its head repeats on every page. The first two columns are words, the others amounts."""
+    def table(
+        self,
+        columns: Sequence[str],
+        rows: Sequence[Sequence[str]],
+        foot: Sequence[str] = (),
+        first: Sequence[int] = (12, 24),
+    ) -> None:
+        """A table of figures; its head repeats on every page. The first two columns are words, the others amounts.
+
+        `first`: the first columns' widths in millimetres; the others share the rest.
+        """
         cells: list[Any] = [[_cell(name, place, STRONG) for place, name in enumerate(columns)]]
         cells += [[_cell(value, place, TEXT) for place, value in enumerate(row)] for row in rows]
         if foot:
             cells.append([_cell(value, place, STRONG) for place, value in enumerate(foot)])
         width = A4[0] - 2 * MARGIN
-        first = [12 * mm, 24 * mm]
-        widths = first + [(width - sum(first)) / (len(columns) - 2)] * (len(columns) - 2)
+        fixed = [one * mm for one in first]
+        others = len(columns) - len(fixed)
+        widths = [*fixed, *[(width - sum(fixed)) / max(others, 1)] * others]
         self.story.append(Table(cells, widths, repeatRows=1, style=_FIGURES))
 
     def bytes(self) -> bytes:

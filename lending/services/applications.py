@@ -23,7 +23,7 @@ from accounts.models import Consent, Institution, User
 from accounts.services import join_as_applicant
 from accounts.tenancy.scope import current_institution_id
 from lending import facts as declared_facts
-from lending.identity import Identity, clean_identity
+from lending.identity import Identity, age_on, clean_identity
 from lending.models import (
     Applicant,
     Application,
@@ -190,6 +190,7 @@ def submit_application(
     application.purpose = facts.get("purpose", "")
     application.facts, application.facts_sha256 = stored, facts_sha256(stored)
     application.submitted_at = timezone.now()
+    application.age_years = age_on(applicant.birth_on, today())
     application.draft, application.draft_until = {}, None
     application.save()
     by_other = application.channel != Channel.WEB and application.owner_id is None

@@ -3,6 +3,7 @@
 from django.urls import path
 
 from lending.views import apply, complaints, contracts, documents, my, public
+from lending.views import about_you, apply, documents, my, public
 
 urlpatterns = [
     path("", public.landing, name="landing"),
@@ -26,6 +27,7 @@ urlpatterns = [
     path("my/<uuid:application_id>/progress/", my.progress, name="my_progress"),
     path("my/<uuid:application_id>/reasons/", my.reasons, name="my_reasons"),
     path("my/<uuid:application_id>/review/", my.ask_review, name="my_review"),
+    path("my/<uuid:application_id>/about-you/", about_you.about_you, name="my_about_you"),
     path("my/<uuid:application_id>/withdraw/", my.withdraw, name="my_withdraw"),
     path("my/<uuid:application_id>/contract/", contracts.my_new, name="my_contract_new"),
     path("my/contracts/<uuid:contract_id>/", contracts.my_contract, name="my_contract"),

@@ -15,7 +15,7 @@ from urllib.parse import quote
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 SUPERUSER = "postgres"
-ROLES = ("lend_app", "lend_owner", "lend_regulator", "lend_system")
+ROLES = ("lend_app", "lend_owner", "lend_regulator", "lend_system", "lend_fairness")
 OUTSIDE = (Path("/var/lib"), Path("/var/tmp"))  # noqa: S108 - where root's PostgreSQL may put its data
 LONGEST_SOCKET_PATH = 107
 POSTGRES_PORT = 5432  # only names the socket file; nothing listens on the network

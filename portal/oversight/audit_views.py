@@ -14,7 +14,7 @@ from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from accounts import access, audit
+from accounts import access, audit, step_up
 from accounts.audit import verify
 from accounts.audit.words import AREAS, EVENTS, subject_words
 from accounts.http import Request
@@ -248,6 +248,7 @@ def checkpoint_file(request: Request, slug: str, number: int) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 @never_cache
 @access.require("accounts.view_audit")
+@step_up.required
 def evidence(request: Request, slug: str) -> HttpResponseBase:
     """Choose the days of a package, and take it away; who took what out is itself evidence."""
     window = chain.Window(here(request))

@@ -2,6 +2,7 @@
 
 from django.urls import include, path
 
+from portal.oversight import fairness_views
 from portal.oversight import regulator_views as views
 
 lender = [
@@ -10,6 +11,8 @@ lender = [
     path("evidence/", views.evidence, name="supervised_evidence"),
     path("changes/", views.changes, name="supervised_changes"),
     path("versions/", views.side_by_side, name="supervised_versions"),
+    path("fairness/", fairness_views.supervised_report, name="supervised_fairness"),
+    path("fairness/cases/", fairness_views.cases, name="supervised_cases"),
     path("checkpoints/<int:number>/", views.checkpoint_file, name="supervised_checkpoint"),
     path("objects/<str:subject_type>/<str:subject_id>/", views.object_page, name="supervised_object"),
 ]

@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from accounts import audit
+from accounts import audit, step_up
 from accounts.errors import NotFound
 from accounts.http import PersonRequest
 from accounts.models import AuditEntry, Institution
@@ -175,6 +175,7 @@ def attachment(answer: Any, name: str) -> Any:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @supervised("evidence")
+@step_up.required
 def evidence(request: Supervised) -> HttpResponseBase:
     """Choose the days of a package, and take it away; every package is logged."""
     form = Period(request.POST if request.method == "POST" else None, initial=first_period())

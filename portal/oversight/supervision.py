@@ -106,7 +106,23 @@ def note_look(request: PersonRequest, page: str, where: Mapping[str, Any]) -> No
 
 
 KEPT_FILTERS = frozenset(
-    {"area", "begins", "ends", "page", "kind", "product", "model", "since", "until", "by", "group", "what", "format"}
+    {
+        "dimension",
+        "which",
+        "area",
+        "begins",
+        "ends",
+        "page",
+        "kind",
+        "product",
+        "model",
+        "since",
+        "until",
+        "by",
+        "group",
+        "what",
+        "format",
+    }
 )
 
 
@@ -146,6 +162,7 @@ ADDRESSES = {
 # (words, address name); each takes the institution's slug
 LENDER_VIEWS = (
     ("Registro", "portal:supervised"),
+    ("Trato justo", "portal:supervised_fairness"),
     ("Cambios", "portal:supervised_changes"),
     ("Versiones", "portal:supervised_versions"),
 )

@@ -99,7 +99,13 @@ def test_serving_roles_are_unprivileged_and_nothing_listens_on_the_network(place
             "SELECT rolname FROM pg_roles WHERE rolname LIKE 'lend_%' AND rolcanlogin"
             " AND NOT (rolsuper OR rolbypassrls OR rolcreatedb OR rolcreaterole OR rolreplication) ORDER BY 1"
         )
-        assert [name for (name,) in roles] == ["lend_app", "lend_owner", "lend_regulator", "lend_system"]
+        assert [name for (name,) in roles] == [
+            "lend_app",
+            "lend_fairness",
+            "lend_owner",
+            "lend_regulator",
+            "lend_system",
+        ]
         assert servers.postgres.query("SHOW listen_addresses") == [("",)]
         assert place.runtime.stat().st_mode & 0o777 == 0o700
         for server in processes_of(place.home):

@@ -5,6 +5,7 @@ import subprocess
 import sys
 import zipfile
 from datetime import timedelta
+from decimal import Decimal
 from io import BytesIO
 
 import pytest
@@ -19,11 +20,16 @@ from accounts.platform import platform_scope
 from accounts.tenancy.scope import institution_scope, regulator_scope
 from accounts.tests.evidence import act
 from accounts.tests.factories import MandateFactory
-from lending.models import Application
+from lending.disparity import COUNTED
+from lending.models import Application, DisparityMonth
+from lending.services.assessments import assess_waiting
+from lending.services.disparity import summarise
 from lending.services.products import create_product, publish_product, save_product_terms
-from lending.tests.factories import set_usury_cap
+from lending.tests.conftest import cap, champions, products, ready  # noqa: F401  (fixtures)
+from lending.tests.factories import set_usury_cap, submitted
 from portal.oversight.supervision import LOOKED
 
+# ruff: noqa: F811  (fixtures are imported to be named as parameters)
 pytestmark = [pytest.mark.transactional, pytest.mark.usefixtures("outbox")]
 
 LENDER = "/oversight/lenders/qori/"
@@ -306,3 +312,123 @@ def test_the_number_of_queries_does_not_grow(browser, institution, actor_as):
         for who in (officer, Actor.system("nightly")):
             audit.record_many(who, "lending.application.submitted", [(institution, {})] * 30)
     assert measure() == few <= 16
+
+
+# --- fair lending -----------------------------------------------------------------------------------------------
+
+
+def months(institution, months_ago=0, **groups):
+    """A month's summaries: `sex={"male": (cases, approved), …}`; the whole comes of the first dimension."""
+    month = (today().replace(day=15) - timedelta(days=30 * months_ago)).replace(day=1)
+    zero = dict.fromkeys(COUNTED, 0)
+    rows = []
+    for dimension, sizes in {"all": {"": totals(next(iter(groups.values())))}, **groups}.items():
+        for group, (cases, approved) in sizes.items():
+            counted = {
+                **zero,
+                "cases": cases,
+                "decided": cases,
+                "approved": approved,
+                "priced": approved,
+                "hours_sum": cases,
+            }
+            counted |= {"tea_sum": Decimal("0.4") * approved, "tcea_sum": Decimal("0.42") * approved}
+            rows.append(
+                DisparityMonth(
+                    institution=institution,
+                    month=month,
+                    segment="household",
+                    dimension=dimension,
+                    group=group,
+                    **counted,
+                )
+            )
+    DisparityMonth.unscoped.using("fairness").bulk_create(rows)
+
+
+def totals(sizes):
+    return tuple(sum(one) for one in zip(*sizes.values(), strict=True))
+
+
+FAIR = f"{LENDER}fairness/"
+
+
+@pytest.fixture
+def unequal(institution, other_institution):
+    """Quechua speakers below four fifths for three months, Aymara speakers too few to show."""
+    for ago in range(3):
+        months(
+            institution,
+            ago,
+            sex={"male": (200, 150), "female": (100, 74)},
+            language={"spanish": (200, 150), "quechua": (90, 45), "aymara": (10, 6)},
+        )
+    months(other_institution, 0, sex={"male": (77, 7)})
+
+
+def test_the_report_flags_whoever_fares_worse_and_says_how_sure_it_is(browser, unequal):
+    page = page_of(browser, f"{FAIR}?by=language")
+    assert "Lengua materna, quechua: razón 0.67, bajo el umbral de 0.80." in page
+    assert "no se explica por el azar" in page
+    assert "0.67 [0.59–0.76]" in page
+    assert "1 señal por revisar" in page
+    assert "Mujer" in page
+    assert "Dentro del rango" in page
+    assert "Razón mes a mes, por Lengua materna" in page
+    assert "77" not in page.partition("</form>")[2], "nothing of another institution"
+    narrow = page_of(browser, f"{FAIR}?since={today():%Y-%m}&until={today():%Y-%m}")
+    assert "Aimara" in narrow
+    assert browser.get(f"{FAIR}?since=2026-13").status_code == 422
+
+
+def test_small_groups_are_hidden_with_the_neighbour_that_would_give_them_away(browser, institution):
+    months(institution, 0, language={"spanish": (200, 150), "quechua": (40, 20), "aymara": (3, 1)})
+    page = page_of(browser, FAIR)
+    hidden = page.count("no se muestra")
+    assert hidden == 2
+    document = json.loads(browser.get(f"{FAIR}?format=json").content)
+    assert [one for one in document["groups"] if one["signal"] == "suppressed"] == [
+        {"dimension": "language", "group": "quechua", "signal": "suppressed"},
+        {"dimension": "language", "group": "aymara", "signal": "suppressed"},
+    ]
+
+
+@pytest.mark.parametrize(
+    ("kind", "begins"), [("csv", b"\xef\xbb\xbfdimension,group,cases"), ("json", b"{"), ("pdf", b"%PDF")]
+)
+def test_the_report_downloads(browser, unequal, kind, begins):
+    answer = browser.get(f"{FAIR}?format={kind}")
+    assert answer.content.startswith(begins)
+    assert f".{kind}" in answer["Content-Disposition"]
+    if kind == "csv":
+        assert b"language,quechua,270,270,135,0.5," in answer.content
+
+
+def test_an_institution_reads_the_same_and_replies(client_as, actor_as, browser, unequal, institution):
+    manager = client_as(actor_as("manager"))
+    page = page_of(manager, "/i/qori/desk/fairness/")
+    assert "razón 0.67" in page
+    assert "fairness/cases" not in page
+    says = {"about": "language:quechua", "text": "Los documentos incompletos explican casi toda la diferencia."}
+    assert manager.post("/i/qori/desk/fairness/", says).status_code == 302
+    assert "Los documentos incompletos explican" in page_of(browser, FAIR)
+    assert manager.post("/i/qori/desk/fairness/", {**says, "text": "corto"}).status_code == 422
+    auditor = client_as(actor_as("auditor"))
+    assert "razón 0.67" in page_of(auditor, "/i/qori/desk/fairness/")
+    assert auditor.post("/i/qori/desk/fairness/", says).status_code == 403
+    assert client_as(actor_as("officer")).get("/i/qori/desk/fairness/").status_code == 403
+
+
+def test_the_cases_behind_a_figure(browser, institution, ready, regulator):
+    with institution_scope(institution.pk):
+        application = submitted(institution)
+        assess_waiting(institution_id=institution.pk)
+    summarise()
+    page = page_of(browser, FAIR)
+    assert "Solicitudes respondidas" in page
+    found = page_of(browser, f"{FAIR}cases/?dimension=region&group=08&which=approved")
+    assert "1 solicitud: aprobadas" in " ".join(found.split())
+    assert f"QT-{application.number}" in found
+    assert "Ningún caso" in page_of(browser, f"{FAIR}cases/?dimension=region&group=08&which=declined")
+    assert browser.get(f"{FAIR}cases/?dimension=moon").status_code == 404
+    assert browser.get(f"{FAIR}cases/?which=moon").status_code == 404

@@ -18,6 +18,7 @@ ITEMS = (
     ("Reclamos", "chat", "lending:desk_complaints", "accounts.view_complaints", ("/desk/complaints/",)),
     ("Personal", "people", "accounts:staff", "accounts.manage_staff", ("/desk/staff/",)),
     ("Entidad", "home", "accounts:settings", "accounts.manage_institution", ("/desk/settings/",)),
+    ("Trato justo", "people", "fairness", "lending.view_fairness", ("/desk/fairness/",)),
     ("Auditoría", "shield", "audit", "accounts.view_audit", ("/desk/audit/",)),
 )
 
