@@ -209,7 +209,7 @@ def _signal(name: str, own: Counts, impact: Estimate | None, *, is_reference: bo
         return UNKNOWN
     if own.decided < SMALL_BELOW:
         return SMALL
-    if FOUR_FIFTHS <= impact.value <= 1 / FOUR_FIFTHS:
+    if FOUR_FIFTHS - 1e-9 <= impact.value <= 1 / FOUR_FIFTHS + 1e-9:  # exactly four fifths is within
         return WITHIN
     return FIRM if impact.high < FOUR_FIFTHS or impact.low > 1 / FOUR_FIFTHS else LOOK
 

@@ -65,7 +65,7 @@ def test_signals_on_either_side_of_four_fifths():
     }
     close = compare("area", {"urban": counts(100, 60), "rural": counts(100, 47)})
     assert [one.signal for one in close] == [REFERENCE, LOOK]
-    fine = compare("area", {"urban": counts(100, 60), "rural": counts(100, 50)})
+    fine = compare("area", {"urban": counts(100, 75), "rural": counts(100, 60)})
     assert [one.signal for one in fine] == [REFERENCE, WITHIN]
     turned = compare("area", {"urban": counts(1000, 300), "rural": counts(1000, 500)})
     assert turned[1].signal == FIRM, "the reference may be the one that fares worse"

@@ -384,7 +384,7 @@ def test_the_report_flags_whoever_fares_worse_and_says_how_sure_it_is(browser, u
 def test_small_groups_are_hidden_with_the_neighbour_that_would_give_them_away(browser, institution):
     months(institution, 0, language={"spanish": (200, 150), "quechua": (40, 20), "aymara": (3, 1)})
     page = page_of(browser, FAIR)
-    hidden = page.count("no se muestra")
+    hidden = page.count("no se muestra</td>")
     assert hidden == 2
     document = json.loads(browser.get(f"{FAIR}?format=json").content)
     assert [one for one in document["groups"] if one["signal"] == "suppressed"] == [
