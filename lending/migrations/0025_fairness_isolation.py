@@ -51,7 +51,7 @@ ALTER TABLE lending_application FORCE ROW LEVEL SECURITY;
 
 
 class Migration(migrations.Migration):
-    dependencies = [("lending", "0022_fairness"), ("scoring", "0005_life_cycle_isolation")]
+    dependencies = [("lending", "0024_fairness"), ("scoring", "0005_life_cycle_isolation")]
 
     operations = [
         migrations.RunSQL(AGES, migrations.RunSQL.noop),

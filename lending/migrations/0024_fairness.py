@@ -11,7 +11,7 @@ import accounts.models.base
 class Migration(migrations.Migration):
     dependencies = [
         ("accounts", "0008_supervision"),
-        ("lending", "0021_fill_catalogue"),
+        ("lending", "0023_state_of_a_loan"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
