@@ -2,8 +2,7 @@
 
 from django.urls import path
 
-from lending.views import apply, complaints, contracts, documents, my, public
-from lending.views import about_you, apply, documents, my, public
+from lending.views import about_you, apply, complaints, contracts, documents, my, public
 
 urlpatterns = [
     path("", public.landing, name="landing"),
