@@ -302,9 +302,7 @@ def impact_assessment(found: Entry, institutions: Sequence[Institution]) -> list
                 (_("Variables que lee"), format_number(len(feature_lines(model)))),
                 (
                     _("Variables prohibidas"),
-                    _(
-                        "No lee sexo, lengua, origen, religión ni distrito; se guardan donde el modelo no puede leerlas."
-                    ),
+                    _("No lee sexo, lengua, origen, religión ni distrito: están donde el modelo no puede leerlas."),
                 ),
             ],
         ),
@@ -353,9 +351,7 @@ def impact_assessment(found: Entry, institutions: Sequence[Institution]) -> list
             [
                 (
                     _("Registro"),
-                    _(
-                        "Entradas, versión y razones quedan congeladas en cada decisión, en una cadena verificable."
-                    ),
+                    _("Entradas, versión y razones quedan congeladas en cada decisión, en una cadena verificable."),
                 ),
                 (_("Vigilancia"), found.state[0]),
                 (
