@@ -16,7 +16,7 @@ import numpy as np
 
 from benchmarks.public_sets import FOLDER, SETS, ece_limit, folder, table_of
 from scoring.evaluation import auc, ece, log_loss
-from scoring.recipe.runs import ALGORITHMS
+from scoring.recipe.runs import TRAINERS
 from scoring.recipe.splits import splits_of
 
 BASELINE = "xgboost"
@@ -72,7 +72,7 @@ def measure(name: str, algorithm: str, keep_sensitive: bool, seed: int, trials: 
     seconds, trained = 0.0, 0
     for held_out in splits_of(table, SETS[name].splits, seed):
         started = time.process_time()
-        model = ALGORITHMS[algorithm](
+        model = TRAINERS[algorithm](
             table.frame[~held_out].reset_index(drop=True), outcomes[~held_out], columns, seed=seed, **options
         )
         seconds += time.process_time() - started
