@@ -6,7 +6,7 @@ that changes gets a new VERSION; old hashes stay explained by this file's histor
 """
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 from uuid import UUID
@@ -173,6 +173,15 @@ def record_consents(
         )
         for text in consent_texts(institution, language)
     )
+
+
+def agreeing(purpose: str, subject_ids: Iterable[UUID]) -> set[UUID]:
+    """Those of these people whose standing answer to a purpose is yes everywhere: one no is a no."""
+    answers = Consent.objects.filter(subject_id__in=list(subject_ids), purpose=purpose, withdrawn_at__isnull=True)
+    said: dict[UUID, bool] = {}
+    for subject_id, granted in answers.values_list("subject_id", "granted"):
+        said[subject_id] = said.get(subject_id, True) and granted
+    return {subject_id for subject_id, yes in said.items() if yes}
 
 
 def granted_purposes(application_ids: list[UUID]) -> dict[UUID, frozenset[str]]:

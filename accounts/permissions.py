@@ -40,6 +40,7 @@ PERMISSIONS: dict[str, frozenset[str]] = {
     "lending.file_for_applicant": frozenset({"officer", "integrator"}),
     "lending.view_desk": STAFF,
     "lending.view_applications": frozenset({"officer", "approver", "manager", "auditor"}),
+    "lending.view_restricted": frozenset({"auditor"}),
     "lending.view_documents": frozenset({"officer", "approver", "manager", "auditor"}),
     "lending.review_documents": frozenset({"officer", "approver"}),
     "lending.unmask_identity": frozenset({"officer", "approver"}),

@@ -22,6 +22,8 @@ def applications_visible_to(actor: Actor) -> QuerySet[Application]:
     if actor.can("lending.view_applications"):
         mine |= ~Q(status__in=[Application.Status.DRAFT, Application.Status.WITHDRAWN])
         mine |= Q(channel=Application.Channel.COUNTER) | Q(submitted_at__isnull=False)
+        if not actor.can("lending.view_restricted"):  # kept by duty, used for nothing
+            mine &= Q(applicant__restricted_at__isnull=True) | Q(owner_id=actor.user_id, owner_id__isnull=False)
     return Application.objects.filter(mine)
 
 

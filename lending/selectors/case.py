@@ -150,7 +150,9 @@ def case_of(application: Application, actor: Actor) -> Case:
         history=_history(application, [one.pk for one in (*decisions, *documents, *offers)]),
         decisions=decisions,
         proposal=waiting[-1] if waiting and application.status == Application.Status.PROPOSED else None,
-        review=ReviewRequest.objects.filter(application_id=application.pk, closed_at__isnull=True).first(),
+        review=ReviewRequest.objects.filter(application_id=application.pk, closed_at__isnull=True)
+        .select_related("reviewer")
+        .first(),
         signers=list(possible_signers(actor)),
     )
 

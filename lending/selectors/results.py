@@ -9,6 +9,7 @@ from accounts.actors import Actor
 from accounts.errors import NotFound, Unavailable
 from lending.matching import loan_terms
 from lending.models import Application, Assessment, Decision, LendingPolicy, Offer, ProductVersion, ReviewRequest
+from lending.models.assessments import Outcome
 from lending.reasons import Reason
 from lending.schedules import Schedule, build_schedule
 from lending.selectors.applications import application_for
@@ -68,6 +69,7 @@ class Result:
     refusals: Sequence[Refusal] = ()
     decision: Decision | None = None  # the last word of a person
     review: ReviewRequest | None = None  # the one that waits for an answer
+    reviewed: ReviewRequest | None = None  # the last one that was answered
 
     @property
     def helped(self) -> list[Told]:
@@ -84,6 +86,16 @@ class Result:
         """The heaviest reasons against that no near change would move; trifles and pairs are told elsewhere."""
         heavy = [one for one in main_reasons(self.told, SHOWN_REASONS)[1] if one.points <= -WORTH_SHOWING]
         return [one for one in heavy if not one.action and PAIR not in one.feature]
+
+    @property
+    def overruled(self) -> bool:
+        """Whether a person decided otherwise than the program had recommended."""
+        return (
+            self.decision is not None
+            and self.assessment is not None
+            and self.decision.outcome in (Outcome.APPROVE, Outcome.DECLINE)
+            and self.decision.outcome != self.assessment.recommendation
+        )
 
     @property
     def chosen(self) -> Offer | None:
@@ -120,6 +132,12 @@ def result_of(application: Application) -> Result:
     if state is State.WAITING or assessment is None:
         return Result(application, state, assessment.policy if assessment else policy_in_force())
     score = assessment.score
+    last = (
+        ReviewRequest.objects.filter(application_id=application.pk)
+        .select_related("reviewer", "closed_by")
+        .order_by("-requested_at")
+        .first()
+    )
     return Result(
         application=application,
         state=state,
@@ -132,7 +150,8 @@ def result_of(application: Application) -> Result:
         decision=Decision.objects.filter(application_id=application.pk, stage=Decision.Stage.FINAL)
         .order_by("-created_at")
         .first(),
-        review=ReviewRequest.objects.filter(application_id=application.pk, closed_at__isnull=True).first(),
+        review=last if last and last.closed_at is None else None,
+        reviewed=last if last and last.closed_at and last.closed_by_id else None,
     )
 
 

@@ -371,6 +371,9 @@ def _register(institution: Institution, actor: Actor, application: Application, 
                 }
             )
         applicant.user_id = application.owner_id
+    if applicant.restricted_at is not None:  # asking anew is a new relationship
+        applicant.restricted_at = None
+        audit.record(actor, "lending.applicant.released", applicant, application=application.pk)
     changed = sorted(name for name, value in details.items() if getattr(applicant, name) != value)
     for name in changed:
         setattr(applicant, name, details[name])

@@ -8,6 +8,8 @@ from typing import Any, Final
 from uuid import UUID
 
 from django.db import transaction
+from django.db.models import Count, OuterRef, Subquery
+from django.db.models.functions import Coalesce
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -185,8 +187,10 @@ def request_review(*, application_id: UUID, actor: Actor, message: str = "") -> 
             _("Una persona ya revisó tu caso y decidió. Si no estás de acuerdo, usa el libro de reclamaciones.")
         )
     days = parameter(Parameter.Code.REVIEW_WORKING_DAYS, today())
+    reviewer = _reviewer_for(application)
     review = ReviewRequest.objects.create(
         application=application,
+        reviewer_id=reviewer,
         message=message.replace("\x00", "").strip()[:1000],
         requested_by_id=actor.user_id,
         due_on=add_working_days(today(), int(days.value) if days else REVIEW_DAYS_WITHOUT_NORM),
@@ -196,12 +200,14 @@ def request_review(*, application_id: UUID, actor: Actor, message: str = "") -> 
         move(application, "request_review", Status.REFERRED)
         application.decided_at = None
         application.decide_by = timezone.now() + timedelta(hours=policy_in_force().decision_hours)
-        application.save(update_fields=["status", "decided_at", "decide_by", "saved_at"])
+    application.assigned_to_id = reviewer or application.assigned_to_id
+    application.save(update_fields=["status", "decided_at", "decide_by", "assigned_to", "saved_at"])
     audit.record(
         actor,
         "lending.application.review_requested",
         application,
         review=review.pk,
+        reviewer=reviewer,
         before=before,
         due_on=review.due_on,
     )
@@ -356,12 +362,28 @@ def _for_audit(decision: Decision) -> dict[str, Any]:
         "amount": decision.amount,
         "term_months": decision.term_months,
         "changed_terms": decision.changed_terms,
+        "overrides": decision.outcome != Outcome.REFER and decision.outcome != decision.assessment.recommendation,
         "reason_codes": decision.reason_codes,
         "proposed_by": decision.proposed_by_id,
     }
 
 
 # --- who and what -----------------------------------------------------------------------------------------------
+
+
+def _reviewer_for(application: Application) -> int | None:
+    """The officer who will answer for a review: whoever has fewest open ones; None where there is no officer."""
+    own = {application.owner_id, application.applicant.user_id if application.applicant else None} - {None}
+    waiting = ReviewRequest.objects.filter(reviewer_id=OuterRef("user_id"), closed_at__isnull=True)
+    count = waiting.order_by().values("reviewer_id").annotate(count=Count("pk")).values("count")
+    return (
+        Membership.objects.filter(roles__contains=["officer"], is_active=True)
+        .exclude(user_id__in=own)
+        .annotate(waiting=Coalesce(Subquery(count), 0))
+        .order_by("waiting", "pk")
+        .values_list("user_id", flat=True)
+        .first()
+    )
 
 
 def _no_own_case(application: Application, actor: Actor) -> None:

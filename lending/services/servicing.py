@@ -53,10 +53,6 @@ class LoanWork:
         """How many parts of the loan were not handed over yet."""
         return len(self.loan.terms.get("disbursements") or ()) - len(self.facts.tranches)
 
-    def deferred(self) -> Decimal:
-        """The yield of a refinanced loan that is not income yet, by its outstanding principal."""
-        return deferred_of(self.loan, self.before.principal)
-
     def day(self, on: date) -> date:
         """The day to work the loan out for: it never goes back."""
         return max(on, self.loan.state_on or on)
@@ -94,7 +90,7 @@ def begin_work(loan_id: UUID, *, statuses: Iterable[str] = (Status.ACTIVE,)) -> 
     work.before = Standing(
         principal=loan.principal_outstanding,
         advance=loan.advance,
-        deferred=ZERO if loan.charged_off_on else deferred_of(loan, loan.principal_outstanding),
+        deferred=_deferred(loan, loan.principal_outstanding),
         **{name: sum((getattr(line, column) for line in lines), ZERO) for name, column in _SUMS.items()},
     )
     return work
@@ -162,7 +158,7 @@ def standing(loan: Loan, state: LoanState) -> Standing:
     return Standing(
         principal=state.principal,
         advance=state.advance - loan.refunded,
-        deferred=ZERO if loan.charged_off_on else deferred_of(loan, state.principal),
+        deferred=_deferred(loan, state.principal),
         **{name: state.total(column) for name, column in _SUMS.items()},
     )
 
@@ -203,8 +199,10 @@ _SUMS: Final = {
 }
 
 
-def deferred_of(loan: Loan, principal: Decimal) -> Decimal:
+def _deferred(loan: Loan, principal: Decimal) -> Decimal:
     """The part of a refinanced loan's principal that was interest and is not collected yet."""
+    if not loan.deferred_yield or loan.status == Status.CHARGED_OFF:
+        return ZERO
     return (loan.deferred_yield * principal / loan.principal).quantize(CENT, rounding=ROUND_HALF_UP)
 
 

@@ -120,6 +120,7 @@ class TestCase:
                 desk.get(url("desk_case", institution, referred.pk))
             return len(queries)
 
+        count()  # the first look is written down
         few = count()
         for value in (2500, 2600, 2700):
             desk.post(url("desk_verify", institution, referred.pk), {"monthly_income": str(value)})

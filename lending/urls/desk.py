@@ -3,7 +3,7 @@
 from django.urls import path
 
 from lending.views import contracts
-from lending.views.desk import case, complaints, products, queue
+from lending.views.desk import case, complaints, data_rights, products, queue
 
 urlpatterns = [
     path("desk/", queue.home, name="desk"),
@@ -30,5 +30,8 @@ urlpatterns = [
     path("desk/complaints/export/", complaints.export, name="desk_complaints_export"),
     path("desk/complaints/report/", complaints.report, name="desk_complaints_report"),
     path("desk/complaints/<uuid:complaint_id>/", complaints.sheet, name="desk_complaint"),
+    path("desk/data-requests/", data_rights.worklist, name="desk_data"),
+    path("desk/data-requests/<uuid:request_id>/", data_rights.show, name="desk_data_request"),
+    path("desk/data-requests/<uuid:request_id>/extend/", data_rights.extend, name="desk_data_extend"),
     path("desk/policy/", products.policy, name="desk_policy"),
 ]

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from lending.views import about_you, apply, complaints, contracts, documents, my, public
+from lending.views import about_you, apply, complaints, contracts, documents, my, my_data, public
 
 urlpatterns = [
     path("", public.landing, name="landing"),
@@ -22,6 +22,11 @@ urlpatterns = [
     path("documents/<uuid:document_id>/", documents.download, name="document"),
     path("documents/<uuid:document_id>/remove/", documents.remove, name="document_remove"),
     path("my/", my.home, name="my_home"),
+    path("my/data/", my_data.home, name="my_data"),
+    path("my/data/download/<slug:form>/", my_data.download, name="my_data_download"),
+    path("my/data/consent/", my_data.consent, name="my_data_consent"),
+    path("my/data/ask/<slug:kind>/", my_data.ask, name="my_data_ask"),
+    path("my/data/requests/<uuid:request_id>/withdraw/", my_data.withdraw, name="my_data_withdraw"),
     path("my/<uuid:application_id>/", my.result, name="my_application"),
     path("my/<uuid:application_id>/progress/", my.progress, name="my_progress"),
     path("my/<uuid:application_id>/reasons/", my.reasons, name="my_reasons"),

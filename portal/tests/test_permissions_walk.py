@@ -28,6 +28,7 @@ from lending.models import Application, Contract, LendingPolicy, Offer, ProductV
 from lending.services.applications import start_application
 from lending.services.complaints import file_complaint
 from lending.services.contracts import make_contract
+from lending.services.data_rights import make_data_request
 from lending.services.documents import add_document
 from lending.tests import walk
 from lending.tests.conftest import assessed, cap, champions, products, ready  # noqa: F401  (fixtures)
@@ -192,6 +193,17 @@ ADDRESSES: dict[str, Address] = {
     "lending:desk_product_withdraw": PRODUCT_ACT,
     "lending:desk_product_publish": PRODUCT_ACT,
     "lending:desk_policy": Address(get=holders("lending.manage_policy"), post=holders("lending.manage_policy")),
+    # one's own data, and those who answer for it
+    "lending:my_data": Address(get=SIGNED_IN),
+    "lending:my_data_download": Address(get=SIGNED_IN),
+    "lending:my_data_ask": Address(get=SIGNED_IN),
+    "lending:my_data_consent": Address(post=OWNER, sent=lambda: {"purpose": "marketing", "granted": "1"}),
+    "lending:my_data_withdraw": Address(post=OWNER),
+    "lending:desk_data": Address(get=holders("accounts.view_requests")),
+    "lending:desk_data_request": Address(
+        get=holders("accounts.view_requests"), post=holders("accounts.answer_requests")
+    ),
+    "lending:desk_data_extend": Address(post=holders("accounts.answer_requests")),
     # the complaints book
     "lending:desk_complaints": BOOK,
     "lending:desk_complaints_export": BOOK,
@@ -221,9 +233,6 @@ ADDRESSES: dict[str, Address] = {
     "accounts:client_close": PROGRAMS_ACT,
     # regulators' pages; the walk's rows are not committed, so their role finds no institution
     "portal:oversight_looks": Address(get=SUPERVISE),
-    "portal:oversight_models": Address(get=SUPERVISE),
-    "portal:oversight_model": SUPERVISED,
-    "portal:oversight_impact": SUPERVISED,
     "portal:supervised": SUPERVISED,
     "portal:supervised_verify": Address(post=SUPERVISE, missing=True),
     "portal:supervised_evidence": Address(get=SUPERVISE, post=SUPERVISE, missing=True),
@@ -331,6 +340,9 @@ def world(institution: Institution, other_institution: Institution, assessed: An
         "promise_id": application.pk,
         "client_id": client.pk,
         "complaint_id": complaint.pk,
+        "request_id": make_data_request(actor=people["owner"], kind="access", text="Quiero ver mis documentos.").pk,
+        "form": "json",
+        "kind": "access",
         "number": 1,
         "subject_type": "lending.application",
         "subject_id": str(application.pk),

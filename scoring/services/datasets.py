@@ -38,7 +38,6 @@ def import_dataset(
     target: str,
     actor: Actor,
     as_of: str | None = None,
-    approved: str | None = None,
     schema: Path | None = None,
     institution: Institution | None = None,
 ) -> Dataset:
@@ -48,11 +47,11 @@ def import_dataset(
     """
     require(actor, "scoring.train_model", institution)
     wanted = read_schema(schema) if schema else None
-    table = read_table(path, target, as_of, approved)
+    table = read_table(path, target, as_of)
     if wanted is not None:
         table = check_schema(table, wanted)
     described = profile(table) | {"schema": wanted or infer_schema(table)}
-    source = {"file": path.name, "as_of": as_of, "approved": approved, "bytes": path.stat().st_size}
+    source = {"file": path.name, "as_of": as_of, "bytes": path.stat().st_size}
     return _keep_table(
         table, described, institution=institution, actor=actor, name=name, segment=segment, source=source
     )
@@ -157,7 +156,7 @@ def keep_dataset(
         source=source,
         rows=len(outcomes),
         target=target,
-        target_rate=Decimal(float(np.nanmean(outcomes))).quantize(Decimal("0.00000001")),
+        target_rate=Decimal(float(outcomes.mean())).quantize(Decimal("0.00000001")),
         profile=profile or {},
         created_by_id=actor.user_id,
     )
@@ -171,6 +170,4 @@ def load_table(dataset: Dataset) -> Table:
 
     with default_storage.open(dataset.file, "rb") as file:
         frame = pd.read_parquet(io.BytesIO(file.read()))
-    return Table(
-        frame, dataset.target, dataset.source.get("as_of"), dataset.sha256, approved=dataset.source.get("approved")
-    )
+    return Table(frame, dataset.target, dataset.source.get("as_of"), dataset.sha256)

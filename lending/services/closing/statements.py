@@ -7,9 +7,8 @@ is cast back. Parameters: `i` institution, `on` day, `after` and `through` the k
 
 from typing import Final
 
-from lending.buckets import bucket_sql
 from lending.ledger import ACCRUED, PRINCIPAL
-from lending.provisions import RiskRules
+from lending.provisions import RiskRules, bucket_sql
 
 NEVER: Final = "DATE '9999-12-31'"
 _PRINCIPAL: Final = ", ".join(f"'{code}'" for code in PRINCIPAL)

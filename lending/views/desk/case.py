@@ -12,6 +12,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from accounts import access
+from accounts.audit.looks import note_look
 from accounts.errors import InvalidInput, NotFound
 from accounts.formats import format_money, format_percent
 from accounts.http import InstitutionRequest
@@ -33,7 +34,9 @@ Status = Application.Status
 @access.require("lending.view_applications")
 def show(request: InstitutionRequest, slug: str, application_id: UUID) -> HttpResponse:
     """One case, with the form of whoever's turn it is."""
-    return case_page(request, application_for(request.actor, application_id))
+    application = application_for(request.actor, application_id)
+    note_look(request.actor, "lending.application.opened", application)
+    return case_page(request, application)
 
 
 @require_POST

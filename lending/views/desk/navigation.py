@@ -16,6 +16,7 @@ ITEMS = (
     ("Productos", "money", "lending:desk_products", "lending.view_products", ("/desk/products/",)),
     ("Política", "chart", "lending:desk_policy", "lending.manage_policy", ("/desk/policy/",)),
     ("Reclamos", "chat", "lending:desk_complaints", "accounts.view_complaints", ("/desk/complaints/",)),
+    ("Datos personales", "lock", "lending:desk_data", "accounts.view_requests", ("/desk/data-requests/",)),
     ("Personal", "people", "accounts:staff", "accounts.manage_staff", ("/desk/staff/",)),
     ("Entidad", "home", "accounts:settings", "accounts.manage_institution", ("/desk/settings/",)),
     ("Trato justo", "people", "fairness", "lending.view_fairness", ("/desk/fairness/",)),
