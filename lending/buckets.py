@@ -25,8 +25,13 @@ AGES: Final = (
 )
 
 
+def bucket(days_late: int) -> str:
+    """The bucket of so many days late."""
+    return next(name for name, (_low, high) in BOUNDS.items() if high is None or days_late <= high)
+
+
 def bucket_sql(days: str) -> str:
-    """An SQL expression that names the bucket of the expression `days`."""
+    """`bucket` as an SQL expression over the expression `days`."""
     cases = " ".join(
         f"WHEN {days} <= {high} THEN '{bucket}'" for bucket, (_low, high) in BOUNDS.items() if high is not None
     )

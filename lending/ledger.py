@@ -158,7 +158,7 @@ def collection_lines(
 def refinancing_lines(change: Standing, *, money: Decimal, principal_account: str) -> list[Line]:
     """A loan paid by a new one: no money moves, and interest that became principal is no income yet.
 
-    The new loan keeps it as its deferred yield.
+    The new loan takes it over as its deferred yield, with what this one still had deferred.
     """
     capitalised = change.interest + change.moratory + change.fees
     return journal(
@@ -166,30 +166,28 @@ def refinancing_lines(change: Standing, *, money: Decimal, principal_account: st
         (principal_account, change.principal),
         (INSURANCE_PAYABLE, -change.insurance),
         (ADVANCES, -change.advance),
-        (DEFERRED, -capitalised - change.deferred),
-        (INTEREST, change.deferred),
+        (DEFERRED, -capitalised),
     )
 
 
-def charge_off_lines(*, principal: Decimal, interest: Decimal, deferred: Decimal, principal_account: str) -> list[Line]:
-    """Principal leaves the assets against its provision; all that is owed goes on in the memorandum accounts.
+def charge_off_lines(*, principal: Decimal, deferred: Decimal, principal_account: str) -> list[Line]:
+    """Principal leaves the assets against its provision and goes on in the memorandum accounts.
 
     `negated` undoes it.
     """
     return journal(
         (ALLOWANCE, principal - deferred), (DEFERRED, deferred), (principal_account, -principal),
-        (CHARGED_OFF, principal + interest), (MEMO_CONTRA, -(principal + interest)),
+        (CHARGED_OFF, principal), (MEMO_CONTRA, -principal),
     )  # fmt: skip
 
 
 def recovery_lines(change: Standing, *, money: Decimal, itf: Decimal, money_account: str) -> list[Line]:
-    """Money for a loan charged off is income; what was written off goes down by the principal and interest paid."""
-    written_off = change.interest + change.waived_interest - change.principal
+    """Money for a loan charged off is income; the principal it pays leaves the memorandum accounts."""
     return journal(
         (money_account, money + itf), (ITF_PAYABLE, -itf),
         (INSURANCE_PAYABLE, -change.insurance), (ADVANCES, -change.advance),
         (RECOVERIES, -(money - change.insurance - change.advance)),
-        (MEMO_CONTRA, written_off), (CHARGED_OFF, -written_off),
+        (CHARGED_OFF, change.principal), (MEMO_CONTRA, -change.principal),
     )  # fmt: skip
 
 

@@ -14,8 +14,6 @@ NORMAL, POTENTIAL, DEFICIENT, DOUBTFUL, LOSS = range(5)
 CLASS_CODES: Final = range(5)
 RATE_UNIT: Final = 1_000_000  # rates as whole millionths: 6.25 % is 62,500
 GUARANTEES: Final = ("", "preferred", "quick", "self_liquidating")
-BUCKETS: Final = ((0, "0"), (8, "1-8"), (30, "9-30"), (60, "31-60"), (90, "61-90"), (120, "91-120"))
-LAST_BUCKET: Final = "121+"
 
 _NORM: Final = "Res. SBS 11356-2008, cap. II"
 _TYPES_NORM: Final = "Res. SBS 11356-2008, modificada por Res. SBS 2368-2023"
@@ -213,17 +211,6 @@ class RiskRules:
     def _specific_sql(self, sbs_class: str, guarantee: str) -> str:
         rates = " ".join(f"WHEN {place} THEN {self.specific[guarantee, place]}" for place in CLASS_CODES[1:])
         return f"(CASE {sbs_class} {rates} END)"
-
-
-def bucket(days_late: int) -> str:
-    """The days-late bucket that portfolio pages group by."""
-    return next((name for last, name in BUCKETS if days_late <= last), LAST_BUCKET)
-
-
-def bucket_sql(days: str) -> str:
-    """`bucket` as an expression."""
-    steps = " ".join(f"WHEN {days} <= {last} THEN '{name}'" for last, name in BUCKETS)
-    return f"CASE {steps} ELSE '{LAST_BUCKET}' END"
 
 
 def _millionths(value: int) -> int:

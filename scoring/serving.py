@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from scoring.calibration import BetaCalibration
+from scoring.calibration import Calibration
 from scoring.features import FactReader, KnownSignal, reader
 from scoring.points import HIGHEST, LOWEST, Scale, half_up, whole_points, whole_points_columns
 from scoring.tables import Tables
@@ -58,7 +58,7 @@ class LiveModel:
 
     segment: str
     tables: Tables
-    calibration: BetaCalibration
+    calibration: Calibration
     scale: Scale
     metadata: Mapping[str, Any] = field(default_factory=dict)
 

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from scoring.boosters import child_gains, read_tables
-from scoring.calibration import BetaCalibration, fit_beta
+from scoring.calibration import Calibration, choose_calibration
 from scoring.evaluation import evaluate
 from scoring.tables import Tables
 
@@ -59,7 +59,7 @@ class TrainedModel:
 
     names: tuple[str, ...]
     tables: Tables
-    calibration: BetaCalibration
+    calibration: Calibration
     booster: bytes  # UBJSON, what the tables were read from
     metrics: dict[str, float]
     parameters: dict[str, Any]
@@ -74,8 +74,9 @@ def train_transparent(
     directions: Sequence[int],
     parameters: Parameters | None = None,
     progress: Progress | None = None,
+    weights: np.ndarray | None = None,
 ) -> TrainedModel:
-    """The live model from `X` float64[n, d] (NaN where missing) and `outcomes` 0/1.
+    """The live model from `X` float64[n, d] (NaN where missing) and `outcomes` 0/1; `weights` float64[n] or None.
 
     First an additive model out of fold; on its margins a free depth-2 model shows which pairs earn something; then
     one model of single features and those pairs, out of fold again for calibration and metrics, and once on all
@@ -87,27 +88,28 @@ def train_transparent(
     started = time.perf_counter()
     report = progress or (lambda step, done, of: None)
     folds = stratified_folds(outcomes, parameters.folds, parameters.seed)
-    settings = _settings(parameters, directions, outcomes)
+    settings = _settings(parameters, directions, np.average(outcomes, weights=weights))
+    rows = _Rows(X, outcomes, weights)
 
     report("additive", 0, 3)
     alone = [[index] for index in range(len(names))]
-    margins, rounds = _out_of_fold(X, outcomes, folds, settings | {"interaction_constraints": str(alone)}, parameters)
+    margins, rounds = _out_of_fold(rows, folds, settings | {"interaction_constraints": str(alone)}, parameters)
     constraints = alone
     pairs: list[list[int]] = []
     if parameters.max_pairs:
         report("pairs", 1, 3)
-        ranked = _ranked_pairs(X, outcomes, margins, settings)
+        ranked = _ranked_pairs(rows, margins, settings)
         for count in sorted({min(FEW_PAIRS, parameters.max_pairs), parameters.max_pairs}):
             tried = sorted(map(list, ranked[:count]))
             constrained = settings | {"interaction_constraints": str([*alone, *tried])}
-            joint, joint_rounds = _out_of_fold(X, outcomes, folds, constrained, parameters)
-            if _loss(joint, outcomes) < _loss(margins, outcomes) - WORTH_A_PAIR:
+            joint, joint_rounds = _out_of_fold(rows, folds, constrained, parameters)
+            if _loss(joint, rows) < _loss(margins, rows) - WORTH_A_PAIR:
                 margins, rounds, pairs, constraints = joint, joint_rounds, tried, [*alone, *tried]
 
     report("final", 2, 3)
-    booster = _fit(X, outcomes, settings | {"interaction_constraints": str(constraints)}, rounds)
+    booster = _fit(rows, settings | {"interaction_constraints": str(constraints)}, rounds)
     document = json.loads(bytes(booster.save_raw("json")))
-    calibration = fit_beta(margins, outcomes)
+    calibration = choose_calibration(margins, outcomes, weights, parameters.seed)
     pd = calibration.probabilities(margins)
     report("done", 3, 3)
     return TrainedModel(
@@ -161,7 +163,19 @@ def versions() -> dict[str, str]:
     return {"python": platform.python_version(), "numpy": np.__version__, "xgboost": xgboost.__version__}
 
 
-def _settings(parameters: Parameters, directions: Sequence[int], outcomes: np.ndarray) -> dict[str, Any]:
+@dataclass(frozen=True)
+class _Rows:
+    """What is learnt from; `weights` None where every row counts alike."""
+
+    X: np.ndarray
+    outcomes: np.ndarray
+    weights: np.ndarray | None
+
+    def __getitem__(self, which: np.ndarray) -> _Rows:
+        return _Rows(self.X[which], self.outcomes[which], None if self.weights is None else self.weights[which])
+
+
+def _settings(parameters: Parameters, directions: Sequence[int], rate: float) -> dict[str, Any]:
     return {
         "objective": "binary:logistic",
         "eval_metric": "logloss",
@@ -173,7 +187,7 @@ def _settings(parameters: Parameters, directions: Sequence[int], outcomes: np.nd
         "subsample": parameters.subsample,
         "max_bin": parameters.bins,
         "monotone_constraints": tuple(int(direction) for direction in directions),
-        "base_score": float(np.float32(outcomes.mean())),
+        "base_score": float(np.float32(rate)),
         "seed": parameters.seed,
         "nthread": 1,
         "verbosity": 0,
@@ -181,14 +195,14 @@ def _settings(parameters: Parameters, directions: Sequence[int], outcomes: np.nd
 
 
 def _out_of_fold(
-    X: np.ndarray, outcomes: np.ndarray, folds: np.ndarray, settings: dict[str, Any], parameters: Parameters
+    rows: _Rows, folds: np.ndarray, settings: dict[str, Any], parameters: Parameters
 ) -> tuple[np.ndarray, int]:
     """Raw log-odds of each row by a model that had not seen it, and how many rounds all rows deserve."""
 
     def one(fold: int) -> tuple[np.ndarray, np.ndarray, int]:
-        return _one_fold(X, outcomes, folds == fold, settings, parameters)
+        return _one_fold(rows, folds == fold, settings, parameters)
 
-    margins = np.empty(len(outcomes))
+    margins = np.empty(len(rows.outcomes))
     best = []
     with ThreadPoolExecutor(parameters.threads) as pool:
         for held_out, predicted, rounds in pool.map(one, range(parameters.folds)):
@@ -198,12 +212,15 @@ def _out_of_fold(
 
 
 def _one_fold(
-    X: np.ndarray, outcomes: np.ndarray, held_out: np.ndarray, settings: dict[str, Any], parameters: Parameters
+    rows: _Rows, held_out: np.ndarray, settings: dict[str, Any], parameters: Parameters
 ) -> tuple[np.ndarray, np.ndarray, int]:
     import xgboost
 
-    train = xgboost.QuantileDMatrix(X[~held_out], outcomes[~held_out], max_bin=parameters.bins, nthread=1)
-    test = xgboost.QuantileDMatrix(X[held_out], outcomes[held_out], ref=train, max_bin=parameters.bins, nthread=1)
+    own, others = rows[~held_out], rows[held_out]
+    train = xgboost.QuantileDMatrix(own.X, own.outcomes, weight=own.weights, max_bin=parameters.bins, nthread=1)
+    test = xgboost.QuantileDMatrix(
+        others.X, others.outcomes, weight=others.weights, ref=train, max_bin=parameters.bins, nthread=1
+    )
     booster = xgboost.train(
         settings,
         train,
@@ -216,25 +233,23 @@ def _one_fold(
     return held_out, booster.predict(test, output_margin=True, iteration_range=(0, rounds)), rounds
 
 
-def _ranked_pairs(
-    X: np.ndarray, outcomes: np.ndarray, margins: np.ndarray, settings: dict[str, Any]
-) -> list[tuple[int, int]]:
+def _ranked_pairs(rows: _Rows, margins: np.ndarray, settings: dict[str, Any]) -> list[tuple[int, int]]:
     """Pairs, by what their lower splits gain when a free depth-2 model starts from the additive one."""
     import xgboost
 
-    data = xgboost.DMatrix(X, outcomes, base_margin=margins, nthread=1)
+    data = xgboost.DMatrix(rows.X, rows.outcomes, weight=rows.weights, base_margin=margins, nthread=1)
     free = {key: value for key, value in settings.items() if key != "base_score"}
     booster = xgboost.train(free | {"max_depth": 2}, data, 80, verbose_eval=False)
     gains = child_gains(json.loads(bytes(booster.save_raw("json"))))
     return sorted(gains, key=lambda pair: (-gains[pair], pair))
 
 
-def _fit(X: np.ndarray, outcomes: np.ndarray, settings: dict[str, Any], rounds: int) -> xgboost.Booster:
+def _fit(rows: _Rows, settings: dict[str, Any], rounds: int) -> xgboost.Booster:
     import xgboost
 
-    data = xgboost.QuantileDMatrix(X, outcomes, max_bin=settings["max_bin"], nthread=1)
+    data = xgboost.QuantileDMatrix(rows.X, rows.outcomes, weight=rows.weights, max_bin=settings["max_bin"], nthread=1)
     return xgboost.train(settings, data, rounds, verbose_eval=False)
 
 
-def _loss(margins: np.ndarray, outcomes: np.ndarray) -> float:
-    return float(np.mean(np.logaddexp(0.0, margins) - outcomes * margins))
+def _loss(margins: np.ndarray, rows: _Rows) -> float:
+    return float(np.average(np.logaddexp(0.0, margins) - rows.outcomes * margins, weights=rows.weights))

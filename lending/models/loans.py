@@ -239,6 +239,7 @@ class Disbursement(InstitutionOwned):
         TRANSFER = "transfer", _("Transferencia")
         CASH = "cash", _("Efectivo")
         WALLET = "wallet", _("Billetera digital")
+        INTERNAL = "internal", _("Refinanciación")  # no money moved: it paid another loan
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     loan = InstitutionForeignKey(Loan, models.PROTECT, related_name="disbursements")

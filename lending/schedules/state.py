@@ -54,12 +54,15 @@ class LineState:
     def total(self) -> Decimal:
         return self.principal + self.interest + self.insurance + self.fees + self.moratory
 
+    def unpaid_of(self, part: str) -> Decimal:
+        """What is left to pay of one part."""
+        left: Decimal = getattr(self, part) - getattr(self, f"paid_{part}")
+        return left if part == "principal" else left - getattr(self, f"waived_{part}")
+
     @property
     def unpaid(self) -> Decimal:
         """What is left to pay of it."""
-        paid = self.paid_principal + self.paid_interest + self.paid_insurance + self.paid_fees + self.paid_moratory
-        waived = self.waived_interest + self.waived_insurance + self.waived_fees + self.waived_moratory
-        return self.total - paid - waived
+        return sum(map(self.unpaid_of, LINE_FIELD.values()), ZERO)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,14 +96,14 @@ class LoanState:
     installment: Decimal
     payoff: Payoff
 
+    def due_of(self, part: str) -> Decimal:
+        """Unpaid of one part (principal, interest, insurance, fees, moratory) of what has fallen due."""
+        return sum((line.unpaid_of(part) for line in self.lines if line.due_on <= self.on), ZERO)
+
     @cached_property
     def due(self) -> Decimal:
         """Unpaid of what has fallen due, moratory interest to the day included."""
         return sum((line.unpaid for line in self.lines if line.due_on <= self.on), ZERO)
-
-    @cached_property
-    def overdue_principal(self) -> Decimal:
-        return sum((line.principal - line.paid_principal for line in self.lines if line.due_on <= self.on), ZERO)
 
     @cached_property
     def owed(self) -> Decimal:

@@ -80,7 +80,7 @@ class LoanFacts:
 def event_of(row: Repayment | Restructure) -> Event:
     """What a stored payment or change is to the schedule."""
     if isinstance(row, Restructure):
-        return read_event(row.event)
+        return read_event({name: value for name, value in row.event.items() if name != "concept"})
     if row.kind == Repayment.Kind.PAYOFF:
         return Event(kind=EventKind.PAYOFF, on=row.on, amount=row.amount)
     early = row.kind == Repayment.Kind.PREPAYMENT

@@ -65,19 +65,22 @@ GROUP BY moved.before, moved.after, l.product_id, l.branch
 
 
 @transaction.atomic
-def summarise_day(*, on: date) -> None:
-    """Keep what moved on the day and, at a month's end, vintages and roll rates; the close of the day calls it.
+def summarise_day(*, on: date) -> int:
+    """Keep what moved on the day and, at a month's end, vintages and roll rates; returns how many summary rows.
 
-    Needs the day's `DailyLoanState` rows. A repeated call replaces what an earlier one wrote.
+    The close of the day calls it, once its `DailyLoanState` rows stand. Repeated, it replaces what it wrote before.
     """
     institution_id = current_institution_id()
     values = {"institution": institution_id, "on": on, "before": on.replace(day=1) - timedelta(days=1)}
     PortfolioFlow.objects.filter(on=on).delete()
     with connection.cursor() as cursor:
         cursor.execute(FLOWS, values)
+        rows = cursor.rowcount
         if (on + timedelta(days=1)).day != 1:
-            return
+            return rows
         VintageMonth.objects.filter(on=on).delete()
         cursor.execute(VINTAGES, values)
+        rows += cursor.rowcount
         RollMonth.objects.filter(on=on).delete()
         cursor.execute(ROLLS.format(before=bucket_sql("b.days_late"), after=bucket_sql("a.days_late")), values)
+        return rows + cursor.rowcount

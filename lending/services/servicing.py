@@ -53,6 +53,10 @@ class LoanWork:
         """How many parts of the loan were not handed over yet."""
         return len(self.loan.terms.get("disbursements") or ()) - len(self.facts.tranches)
 
+    def deferred(self) -> Decimal:
+        """The yield of a refinanced loan that is not income yet, by its outstanding principal."""
+        return deferred_of(self.loan, self.before.principal)
+
     def day(self, on: date) -> date:
         """The day to work the loan out for: it never goes back."""
         return max(on, self.loan.state_on or on)
@@ -90,7 +94,7 @@ def begin_work(loan_id: UUID, *, statuses: Iterable[str] = (Status.ACTIVE,)) -> 
     work.before = Standing(
         principal=loan.principal_outstanding,
         advance=loan.advance,
-        deferred=_deferred(loan, loan.principal_outstanding),
+        deferred=ZERO if loan.charged_off_on else deferred_of(loan, loan.principal_outstanding),
         **{name: sum((getattr(line, column) for line in lines), ZERO) for name, column in _SUMS.items()},
     )
     return work
@@ -158,7 +162,7 @@ def standing(loan: Loan, state: LoanState) -> Standing:
     return Standing(
         principal=state.principal,
         advance=state.advance - loan.refunded,
-        deferred=_deferred(loan, state.principal),
+        deferred=ZERO if loan.charged_off_on else deferred_of(loan, state.principal),
         **{name: state.total(column) for name, column in _SUMS.items()},
     )
 
@@ -199,10 +203,8 @@ _SUMS: Final = {
 }
 
 
-def _deferred(loan: Loan, principal: Decimal) -> Decimal:
+def deferred_of(loan: Loan, principal: Decimal) -> Decimal:
     """The part of a refinanced loan's principal that was interest and is not collected yet."""
-    if not loan.deferred_yield or loan.status == Status.CHARGED_OFF:
-        return ZERO
     return (loan.deferred_yield * principal / loan.principal).quantize(CENT, rounding=ROUND_HALF_UP)
 
 

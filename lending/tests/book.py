@@ -9,7 +9,7 @@ from typing import Any
 from django.utils import timezone
 
 from accounts.models import Institution
-from lending.buckets import BOUNDS
+from lending.buckets import bucket
 from lending.models import (
     Applicant,
     CloseRun,
@@ -23,10 +23,6 @@ from lending.models import (
 from lending.tests.factories import new_dni
 
 _numbers = count(1)
-
-
-def bucket_of(days: int) -> str:
-    return next(name for name, (low, high) in BOUNDS.items() if low <= days and (high is None or days <= high))
 
 
 def make_loan(institution: Institution, product: Product, **changes: Any) -> Loan:
@@ -65,14 +61,14 @@ def close_book(institution: Institution, on: date) -> None:
             past_due=loan.principal_outstanding if late > 30 else 0, days_late=late, loan_class=0, sbs_class=0,
             provision=Decimal(10),
         )  # fmt: skip
-        line = sums[(loan.product_id, loan.branch, loan.officer_id, bucket_of(late), loan.is_refinanced)]
+        line = sums[(loan.product_id, loan.branch, loan.officer_id, bucket(late), loan.is_refinanced)]
         line["principal"] += loan.principal_outstanding
         line["overdue"] += loan.principal_outstanding if late > 30 else 0
         line["loans"] += 1
-    for (product_id, branch, officer_id, bucket, refinanced), line in sums.items():
+    for (product_id, branch, officer_id, name, refinanced), line in sums.items():
         PortfolioDay.objects.create(
             on=on, product_id=product_id, branch=branch, officer_id=officer_id, credit_type="10", sbs_class=0,
-            bucket=bucket, is_refinanced=refinanced, loans=int(line["loans"]), debtors=int(line["loans"]),
+            bucket=name, is_refinanced=refinanced, loans=int(line["loans"]), debtors=int(line["loans"]),
             principal=line["principal"], overdue=line["overdue"], accrued=0, provision=10 * line["loans"],
             weighted_tea=0,
         )  # fmt: skip

@@ -12,6 +12,7 @@ from accounts.clock import today
 from accounts.errors import InvalidInput, InvalidState, NotAllowed
 from accounts.models import AuditEntry
 from accounts.tenancy.scope import institution_scope
+from lending.buckets import bucket
 from lending.ledger import ACCRUED, ALLOWANCE, PAST_DUE, PRINCIPAL, SUSPENDED
 from lending.models import (
     Applicant,
@@ -28,7 +29,6 @@ from lending.models import (
     RunningInstallment,
 )
 from lending.money import ZERO, from_centimos, to_centimos
-from lending.provisions import bucket
 from lending.selectors.risk import risk_rules
 from lending.services.closing import close_day, close_through, days_to_close
 from lending.services.closing import run as closing_run

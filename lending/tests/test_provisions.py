@@ -7,8 +7,9 @@ from decimal import Decimal
 import pytest
 from django.db import connection
 
+from lending.buckets import bucket, bucket_sql
 from lending.models import ClassRule, ProvisionRate
-from lending.provisions import GUARANTEES, MissingRule, RiskRules, bucket, bucket_sql
+from lending.provisions import GUARANTEES, MissingRule, RiskRules
 from lending.selectors.risk import risk_rules
 
 TODAY = date(2026, 11, 25)

@@ -432,3 +432,40 @@ def test_the_cases_behind_a_figure(browser, institution, ready, regulator):
     assert "Ningún caso" in page_of(browser, f"{FAIR}cases/?dimension=region&group=08&which=declined")
     assert browser.get(f"{FAIR}cases/?dimension=moon").status_code == 404
     assert browser.get(f"{FAIR}cases/?which=moon").status_code == 404
+
+
+# --- models -----------------------------------------------------------------------------------------------------
+
+
+def test_the_register_tells_of_every_model_in_use(browser, institution, ready, champions):
+    with institution_scope(institution.pk):
+        submitted(institution)
+        assess_waiting(institution_id=institution.pk)
+    summarise()
+    model = champions["household"]
+    page = page_of(browser, "/oversight/models/")
+    assert "T-household" in page
+    assert "Caja Qori" in page
+    assert "Sin vigilancia aún" in page
+    card = page_of(browser, f"/oversight/models/{model.pk}/")
+    assert model.sha256 in card
+    assert "prueba-household" in card
+    assessment = page_of(browser, f"/oversight/models/{model.pk}/impact/")
+    assert "Por completar por la entidad responsable" in assessment
+    assert "DS 115-2025-PCM, art. 24.1 g" in assessment
+    assert "Ningún grupo fuera de 0.80 a 1.25" in assessment
+    paper = browser.get(f"/oversight/models/{model.pk}/impact/?format=pdf")
+    assert paper.content.startswith(b"%PDF")
+    assert browser.get("/oversight/models/01a217ac-de2c-75af-835f-ae38760d0a26/impact/").status_code == 404
+
+
+def test_a_model_of_an_institution_without_mandate_stays_unknown(browser, institution, champions, other_institution):
+    from scoring.models import ScoringModel
+
+    with institution_scope(other_institution.pk):
+        ScoringModel.objects.filter(pk=champions["farm"].pk).update(status="retired")
+        own = ScoringModel.objects.get(pk=champions["farm"].pk)
+        own.pk, own.institution, own.status, own.name = None, other_institution, "champion", "Ajeno-1"
+        own.save(force_insert=True)
+    assert "Ajeno-1" not in page_of(browser, "/oversight/models/")
+    assert browser.get(f"/oversight/models/{own.pk}/").status_code == 404

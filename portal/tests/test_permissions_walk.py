@@ -233,6 +233,9 @@ ADDRESSES: dict[str, Address] = {
     "accounts:client_close": PROGRAMS_ACT,
     # regulators' pages; the walk's rows are not committed, so their role finds no institution
     "portal:oversight_looks": Address(get=SUPERVISE),
+    "portal:oversight_models": Address(get=SUPERVISE),
+    "portal:oversight_model": SUPERVISED,
+    "portal:oversight_impact": SUPERVISED,
     "portal:supervised": SUPERVISED,
     "portal:supervised_verify": Address(post=SUPERVISE, missing=True),
     "portal:supervised_evidence": Address(get=SUPERVISE, post=SUPERVISE, missing=True),

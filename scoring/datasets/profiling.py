@@ -47,7 +47,13 @@ def profile(table: Table) -> dict[str, Any]:
             columns[name] = _column(table, str(name), outcomes, warnings)
     if table.rejected:
         warnings.append(_("%(count)s filas quedaron fuera.") % {"count": len(table.rejected)})
-    bads = int(outcomes.sum())
+    known = ~np.isnan(outcomes)
+    bads = int(outcomes[known].sum())
+    if not known.all():
+        warnings.append(
+            _("%(count)s personas rechazadas no tienen resultado: sirven para inferencia de rechazados.")
+            % {"count": int((~known).sum())}
+        )
     if bads < 100:
         warnings.append(_("Hay solo %(count)s incumplimientos: los resultados variarán mucho.") % {"count": bads})
     return {
@@ -55,9 +61,11 @@ def profile(table: Table) -> dict[str, Any]:
         "warnings": warnings,
         "rows": len(outcomes),
         "defaults": bads,
-        "target_rate": float(outcomes.mean()),
+        "target_rate": float(outcomes[known].mean()),
+        "refused": int((~known).sum()),
         "encoding": table.encoding,
         "as_of": table.as_of,
+        "approved": table.approved,
         "rejected": [{"row": row, "why": why} for row, why in table.rejected[:100]],
         "rejected_count": len(table.rejected),
     }
@@ -89,13 +97,16 @@ def _column(table: Table, name: str, outcomes: np.ndarray, warnings: list[str]) 
         described |= {"kind": "text", "top": {str(level): int(count) for level, count in top.items()}}
     if name == table.as_of:
         return described | {"role": "as_of"}
+    if name == table.approved:
+        return described | {"role": "approved"}
     if described["levels"] < 2 and not missing.any():
         warnings.append(_("«%(name)s» tiene un solo valor.") % {"name": name})
         return described | {"role": "excluded", "why": "constant"}
     if _names_rows(name, described, len(column)):
         warnings.append(_("«%(name)s» parece un identificador: no se usará.") % {"name": name})
         return described | {"role": "excluded", "why": "identifier"}
-    alone = _alone(column, missing, outcomes)
+    known = ~np.isnan(outcomes)
+    alone = _alone(column[known], missing[known], outcomes[known])
     described["auc_alone"] = alone
     if alone > LEAK_AUC:
         warnings.append(
@@ -152,7 +163,7 @@ def _alone(column: pd.Series, missing: np.ndarray, outcomes: np.ndarray) -> floa
     """How well this column ranks borrowers by itself, in the better direction; missing is a value of its own."""
     if column.dtype.kind in "fM":
         values = column.to_numpy().astype(np.float64)
-        values = np.where(missing, np.nanmin(values[~missing]) - 1, values)
+        values = np.where(missing, values[~missing].min(initial=0.0) - 1, values)
     else:
         codes = column.fillna("").astype(str)
         sizes = codes.map(codes.value_counts())

@@ -11,7 +11,7 @@ import csv
 import hashlib
 import io
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -42,7 +42,10 @@ class DatasetRefused(ValueError):
 
 @dataclass(frozen=True)
 class Table:
-    """A file as typed columns: float64, datetime64 or text, the target as 0 and 1; rejected rows by file line."""
+    """A file as typed columns: float64, datetime64 or text, the target as 0 and 1; rejected rows by file line.
+
+    Where `approved` names a column of 1 and 0, people who were refused have no outcome: their target is NaN.
+    """
 
     frame: pd.DataFrame
     target: str
@@ -50,10 +53,16 @@ class Table:
     sha256: str
     rejected: list[tuple[int, str]] = field(default_factory=list)
     encoding: str = "utf-8"
+    approved: str | None = None
 
     @property
     def outcomes(self) -> np.ndarray:
         return self.frame[self.target].to_numpy(dtype=np.float64)
+
+    def known(self) -> Table:
+        """The rows whose outcome is known."""
+        seen = ~np.isnan(self.outcomes)
+        return self if seen.all() else replace(self, frame=self.frame[seen].reset_index(drop=True))
 
     @property
     def decided_on(self) -> np.ndarray | None:
@@ -61,8 +70,11 @@ class Table:
         return None if self.as_of is None else self.frame[self.as_of].to_numpy(dtype="datetime64[D]")
 
 
-def read_table(path: Path, target: str, as_of: str | None = None) -> Table:
-    """The table in a CSV (plain or gzip), Parquet or XLSX file. Raises DatasetRefused."""
+def read_table(path: Path, target: str, as_of: str | None = None, approved: str | None = None) -> Table:
+    """The table in a CSV (plain or gzip), Parquet or XLSX file. Raises DatasetRefused.
+
+    `approved` names a yes-or-no column: of people who were refused no outcome is expected, and none is kept.
+    """
     if not path.is_file():
         raise DatasetRefused(_("No existe el archivo %(path)s.") % {"path": path})
     if path.stat().st_size > LARGEST_BYTES:
@@ -74,7 +86,7 @@ def read_table(path: Path, target: str, as_of: str | None = None) -> Table:
     sha256 = hashlib.sha256(content).hexdigest()
     rejected: list[tuple[int, str]] = []
     cells, encoding = _cells_of(path, content, rejected)
-    for name in (target, as_of):
+    for name in (target, as_of, approved):
         if name is not None and name not in cells.columns:
             raise DatasetRefused(
                 _("No hay una columna «%(name)s». Hay: %(known)s.")
@@ -83,7 +95,11 @@ def read_table(path: Path, target: str, as_of: str | None = None) -> Table:
     if not len(cells):
         raise DatasetRefused(_("El archivo no tiene filas."))
     keep = np.ones(len(cells), dtype=bool)
-    frame = _typed(cells, target, keep, rejected)
+    refused = np.zeros(len(cells), dtype=bool)
+    if approved is not None:
+        cells[approved] = _yes_or_no(cells[approved], approved)
+        refused = (cells[approved] == 0.0).to_numpy()
+    frame = _typed(cells, target, keep, rejected, refused)
     if as_of is not None and frame[as_of].dtype.kind != "M":
         raise DatasetRefused(_("La columna «%(name)s» no tiene fechas.") % {"name": as_of})
     if (~keep).mean() > MOST_REJECTED:
@@ -94,7 +110,7 @@ def read_table(path: Path, target: str, as_of: str | None = None) -> Table:
         )
     frame = frame[keep].reset_index(drop=True)
     _check_outcomes(frame[target], target)
-    return Table(frame, target, as_of, sha256, sorted(rejected), encoding)
+    return Table(frame, target, as_of, sha256, sorted(rejected), encoding, approved)
 
 
 def _cells_of(path: Path, content: bytes, rejected: list[tuple[int, str]]) -> tuple[pd.DataFrame, str]:
@@ -175,14 +191,16 @@ def _check_header(header: list[str]) -> None:
         raise DatasetRefused(_("Hay columnas con el mismo nombre: %(names)s.") % {"names": ", ".join(repeated)})
 
 
-def _typed(cells: pd.DataFrame, target: str, keep: np.ndarray, rejected: list[tuple[int, str]]) -> pd.DataFrame:
+def _typed(
+    cells: pd.DataFrame, target: str, keep: np.ndarray, rejected: list[tuple[int, str]], refused: np.ndarray
+) -> pd.DataFrame:
     import pandas as pd
 
     columns = {}
     for name in cells.columns:
         column = cells[name]
         if name == target:
-            columns[name] = _outcome(column, name, keep, rejected)
+            columns[name] = _outcome(column, name, keep, rejected, refused)
         elif column.dtype.kind in "fiub":
             columns[name] = column.astype(np.float64)
         elif column.dtype.kind == "M":
@@ -249,19 +267,36 @@ def _numbers(
     return values
 
 
-def _outcome(column: pd.Series, name: str, keep: np.ndarray, rejected: list[tuple[int, str]]) -> np.ndarray:
-    """The target as 0 and 1; rows without one are left out."""
+def _words_and_numbers(column: pd.Series) -> tuple[pd.Series, np.ndarray]:
+    """Cells in lower case, and 1, 0 or NaN for yes, no and anything else."""
     words = column.map(lambda cell: "" if cell is None or cell != cell else str(cell).strip().lower())
-    values = np.where(words.isin(BAD_WORDS), 1.0, np.where(words.isin(GOOD_WORDS), 0.0, np.nan))
-    given = ~words.isin(MISSING).to_numpy()
+    return words, np.where(words.isin(BAD_WORDS), 1.0, np.where(words.isin(GOOD_WORDS), 0.0, np.nan))
+
+
+def _yes_or_no(column: pd.Series, name: str) -> np.ndarray:
+    words, values = _words_and_numbers(column)
+    if np.isnan(values).any():
+        raise DatasetRefused(
+            _("La columna «%(name)s» debe decir sí o no en cada fila; la fila %(row)s dice «%(value)s».")
+            % {"name": name, "row": column.index[np.isnan(values)][0], "value": words[np.isnan(values)].iloc[0][:40]}
+        )
+    return values
+
+
+def _outcome(
+    column: pd.Series, name: str, keep: np.ndarray, rejected: list[tuple[int, str]], refused: np.ndarray
+) -> np.ndarray:
+    """The target as 0 and 1; rows without one are left out, but for people who were refused."""
+    words, values = _words_and_numbers(column)
+    given = ~words.isin(MISSING).to_numpy() & ~refused
     if np.isnan(values[given]).mean() > MOST_REJECTED if given.any() else True:
         found = ", ".join(sorted(set(words[given]))[:8]) if given.any() else _("nada")
         raise DatasetRefused(
             _("La columna «%(name)s» no dice quién incumplió: debe tener 0 y 1, o no y sí. Tiene: %(found)s.")
             % {"name": name, "found": found}
         )
-    _reject(np.isnan(values), column, keep, rejected, name, _("no dice si incumplió"))
-    return values
+    _reject(np.isnan(values) & ~refused, column, keep, rejected, name, _("no dice si incumplió"))
+    return np.where(refused, np.nan, values)
 
 
 def _reject(
@@ -274,7 +309,7 @@ def _reject(
 
 
 def _check_outcomes(outcomes: pd.Series, name: str) -> None:
-    kinds = sorted(set(outcomes))
+    kinds = sorted(set(outcomes.dropna()))
     if len(kinds) < 2:
         raise DatasetRefused(
             _("La columna «%(name)s» vale %(value)s en todas las filas: no hay qué aprender.")

@@ -13,11 +13,20 @@ from .rows import (
     features_of,
     reader,
 )
-from .sources import HISTORY_FACTS, SIGNALS, STATEMENT_FACTS, KnownSignal, SignalFromTheFuture, check_known
+from .sources import (
+    HISTORY_FACTS,
+    OPTIONAL_FACTS,
+    SIGNALS,
+    STATEMENT_FACTS,
+    KnownSignal,
+    SignalFromTheFuture,
+    check_known,
+)
 
 __all__ = [
     "FEATURES",
     "HISTORY_FACTS",
+    "OPTIONAL_FACTS",
     "PROHIBITED_FACTS",
     "SIGNALS",
     "STATEMENT_FACTS",

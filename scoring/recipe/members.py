@@ -1,6 +1,7 @@
 """The kinds of model in the stack: three depths of XGBoost, rank-gauss logistic regression, extremely random trees.
 
-Each member is fitted on a fold's training rows, may stop early on its held-out rows, and gives log-odds.
+Each member is fitted on a fold's training rows, may stop early on its held-out rows, and gives log-odds. `weights`
+say how much each row counts; the other kinds of model are in `learners`.
 """
 
 from __future__ import annotations
@@ -15,6 +16,9 @@ from scipy.special import ndtri
 MOST_ROUNDS = 3_000
 PATIENCE = 40
 MOST_LOGIT = 9.0
+
+
+Weights = np.ndarray | None
 
 
 class Fitted(Protocol):
@@ -32,7 +36,9 @@ class Member(Protocol):
     @property
     def name(self) -> str: ...
 
-    def fit(self, X: np.ndarray, y: np.ndarray, X_out: np.ndarray, y_out: np.ndarray, seed: int) -> Fitted: ...
+    def fit(
+        self, X: np.ndarray, y: np.ndarray, X_out: np.ndarray, y_out: np.ndarray, seed: int, weights: Weights = None
+    ) -> Fitted: ...
 
     def restore(self, arrays: Mapping[str, np.ndarray]) -> Fitted: ...
 
@@ -48,12 +54,16 @@ class BoostedTrees:
     min_child_weight: float
     columns: float
     l2: float = 2.0
+    directions: tuple[int, ...] = ()  # +1 where more must not be safer, -1 where it must not be riskier
 
-    def fit(self, X: np.ndarray, y: np.ndarray, X_out: np.ndarray, y_out: np.ndarray, seed: int) -> Fitted:
+    def fit(
+        self, X: np.ndarray, y: np.ndarray, X_out: np.ndarray, y_out: np.ndarray, seed: int, weights: Weights = None
+    ) -> Fitted:
         import xgboost
 
-        train = xgboost.QuantileDMatrix(X, y, max_bin=128, nthread=1)
-        held_out = xgboost.QuantileDMatrix(X_out, y_out, ref=train, max_bin=128, nthread=1)
+        train = xgboost.QuantileDMatrix(X, y, weight=weights, max_bin=128, nthread=1)
+        shares = class_weights(y, weights, y_out)
+        held_out = xgboost.QuantileDMatrix(X_out, y_out, weight=shares, ref=train, max_bin=128, nthread=1)
         settings = {
             "objective": "binary:logistic",
             "eval_metric": "logloss",
@@ -65,6 +75,7 @@ class BoostedTrees:
             "subsample": 0.75,
             "colsample_bytree": self.columns,
             "lambda": self.l2,
+            "monotone_constraints": self.directions,
             "seed": seed,
             "nthread": 1,
             "verbosity": 0,
@@ -110,19 +121,15 @@ class RankLogistic:
     ridge: float = 30.0
     knots: int = 200
 
-    def fit(self, X: np.ndarray, y: np.ndarray, X_out: np.ndarray, y_out: np.ndarray, seed: int) -> Fitted:
-        columns = X.shape[1]
-        shares = (np.arange(self.knots) + 0.5) / self.knots
-        knots = np.full((columns, self.knots), np.nan)
-        for index in range(columns):
-            seen = X[:, index][~np.isnan(X[:, index])]
-            if len(seen):
-                knots[index] = np.quantile(seen, shares)
-        design = _ranked(X, knots)
+    def fit(
+        self, X: np.ndarray, y: np.ndarray, X_out: np.ndarray, y_out: np.ndarray, seed: int, weights: Weights = None
+    ) -> Fitted:
+        knots = rank_knots(X, self.knots)
+        design = ranked_design(X, knots)
         means, spreads = design.mean(axis=0), design.std(axis=0)
         spreads[spreads < 1e-9] = 1.0
-        weights = _logistic((design - means) / spreads, y, self.ridge)
-        return _Logistic(knots, means, spreads, weights)
+        found = _logistic((design - means) / spreads, y, self.ridge, weights)
+        return _Logistic(knots, means, spreads, found)
 
     def restore(self, arrays: Mapping[str, np.ndarray]) -> Fitted:
         return _Logistic(arrays["knots"], arrays["means"], arrays["spreads"], arrays["weights"])
@@ -133,14 +140,25 @@ class _Logistic:
         self.knots, self.means, self.spreads, self.weights = knots, means, spreads, weights
 
     def log_odds(self, X: np.ndarray) -> np.ndarray:
-        design = (_ranked(X, self.knots) - self.means) / self.spreads
+        design = (ranked_design(X, self.knots) - self.means) / self.spreads
         return np.clip(design @ self.weights[:-1] + self.weights[-1], -MOST_LOGIT, MOST_LOGIT)
 
     def arrays(self) -> dict[str, np.ndarray]:
         return {"knots": self.knots, "means": self.means, "spreads": self.spreads, "weights": self.weights}
 
 
-def _ranked(X: np.ndarray, knots: np.ndarray) -> np.ndarray:
+def rank_knots(X: np.ndarray, steps: int) -> np.ndarray:
+    """Evenly spaced quantiles of each column, NaN for a column without values: float64[d, steps]."""
+    shares = (np.arange(steps) + 0.5) / steps
+    knots = np.full((X.shape[1], steps), np.nan)
+    for index, column in enumerate(X.T):
+        seen = column[~np.isnan(column)]
+        if len(seen):
+            knots[index] = np.quantile(seen, shares)
+    return knots
+
+
+def ranked_design(X: np.ndarray, knots: np.ndarray) -> np.ndarray:
     """Ranks among the knots as normal scores, missing in the middle, beside columns that say what is missing."""
     steps = knots.shape[1]
     ranked = np.zeros(X.shape)
@@ -156,17 +174,19 @@ def _ranked(X: np.ndarray, knots: np.ndarray) -> np.ndarray:
     return np.column_stack([ranked, missing.astype(np.float64)])
 
 
-def _logistic(design: np.ndarray, y: np.ndarray, ridge: float) -> np.ndarray:
+def _logistic(design: np.ndarray, y: np.ndarray, ridge: float, row_weights: Weights = None) -> np.ndarray:
     """Ridge logistic regression by Newton's method; the last weight is the level."""
     X = np.column_stack([design, np.ones(len(design))])
     penalty = np.full(X.shape[1], ridge)
     penalty[-1] = 1e-6
     weights = np.zeros(X.shape[1])
-    weights[-1] = np.log(y.mean() / (1 - y.mean()))
+    share = np.ones(len(X)) if row_weights is None else row_weights
+    mean = np.average(y, weights=share)
+    weights[-1] = np.log(mean / (1 - mean))
     for _ in range(30):
         p = 1 / (1 + np.exp(-np.clip(X @ weights, -30, 30)))
-        gradient = X.T @ (p - y) + penalty * weights
-        curvature = (X * (p * (1 - p))[:, None]).T @ X + np.diag(penalty)
+        gradient = X.T @ (share * (p - y)) + penalty * weights
+        curvature = (X * (share * p * (1 - p))[:, None]).T @ X + np.diag(penalty)
         step = np.linalg.solve(curvature, gradient)
         weights -= step * min(1.0, 3.0 / max(1e-12, float(np.abs(step).max())))
         if np.abs(step).max() < 1e-6:
@@ -185,49 +205,53 @@ class RandomTrees:
     trees: int = 160
     columns: float = 0.35
 
-    def fit(self, X: np.ndarray, y: np.ndarray, X_out: np.ndarray, y_out: np.ndarray, seed: int) -> Fitted:
+    def fit(
+        self, X: np.ndarray, y: np.ndarray, X_out: np.ndarray, y_out: np.ndarray, seed: int, weights: Weights = None
+    ) -> Fitted:
         from sklearn.ensemble import ExtraTreesClassifier
 
-        fill = np.array([np.nanmin(column) - 1 if (~np.isnan(column)).any() else 0.0 for column in X.T])
+        fill = fill_below(X)
         forest = ExtraTreesClassifier(
             n_estimators=self.trees,
             min_samples_leaf=max(3, len(X) // 2_500),
             max_features=self.columns,
             random_state=seed,
             n_jobs=1,
-        ).fit(_filled(X, fill), y)
-        return _Forest(fill, [_tree(estimator.tree_) for estimator in forest.estimators_])
+        ).fit(filled(X, fill), y, sample_weight=weights)
+        return Forest(fill, [tree_arrays(estimator.tree_) for estimator in forest.estimators_])
 
     def restore(self, arrays: Mapping[str, np.ndarray]) -> Fitted:
         names = ("left", "right", "feature", "threshold", "rate")
         ends = np.cumsum(arrays["sizes"])[:-1]
         split = [np.split(arrays[name], ends) for name in names]
-        return _Forest(arrays["fill"], list(zip(*split, strict=True)))
+        return Forest(arrays["fill"], list(zip(*split, strict=True)))
 
 
 Tree = tuple[np.ndarray, ...]
 
 
-def _tree(tree: Any) -> Tree:
+def tree_arrays(tree: Any, learning_rate: float | None = None) -> Tree:
+    """A fitted tree's nodes: the default rate in each, or what it adds to log-odds at a `learning_rate`."""
     values = tree.value[:, 0, :]
+    rates = values[:, 1] / values.sum(axis=1) if learning_rate is None else values[:, 0] * learning_rate
     return (
         tree.children_left.astype(np.int32),
         tree.children_right.astype(np.int32),
         tree.feature.astype(np.int32),
         tree.threshold.astype(np.float64),
-        (values[:, 1] / values.sum(axis=1)).astype(np.float32),
+        rates.astype(np.float32 if learning_rate is None else np.float64),
     )
 
 
-class _Forest:
+class Forest:
     def __init__(self, fill: np.ndarray, trees: list[Tree]) -> None:
         self.fill, self.trees = fill, trees
 
     def log_odds(self, X: np.ndarray) -> np.ndarray:
-        filled = _filled(X, self.fill)
+        rows = filled(X, self.fill)
         total = np.zeros(len(X))
         for left, right, feature, threshold, rate in self.trees:
-            total += rate[_leaf_of(filled, left, right, feature, threshold)]
+            total += rate[leaf_of(rows, left, right, feature, threshold)]
         share = np.clip(total / len(self.trees), 1e-4, 1 - 1e-4)
         return np.log(share / (1 - share))
 
@@ -237,7 +261,7 @@ class _Forest:
         return {"fill": self.fill, "sizes": np.array([len(tree[0]) for tree in self.trees]), **joined}
 
 
-def _leaf_of(
+def leaf_of(
     X: np.ndarray, left: np.ndarray, right: np.ndarray, feature: np.ndarray, threshold: np.ndarray
 ) -> np.ndarray:
     """The leaf each row falls into; rows still on their way go down one level at a time."""
@@ -252,7 +276,19 @@ def _leaf_of(
     return nodes
 
 
-def _filled(X: np.ndarray, fill: np.ndarray) -> np.ndarray:
+def class_weights(y: np.ndarray, weights: Weights, y_out: np.ndarray) -> Weights:
+    """Held-out rows weighed as the training rows of their class are on average; None where all count alike."""
+    if weights is None:
+        return None
+    return np.where(y_out > 0, weights[y > 0].mean(), weights[y == 0].mean())
+
+
+def fill_below(X: np.ndarray) -> np.ndarray:
+    """For each column a value below all others, which stands for missing."""
+    return np.array([np.nanmin(column) - 1 if (~np.isnan(column)).any() else 0.0 for column in X.T])
+
+
+def filled(X: np.ndarray, fill: np.ndarray) -> np.ndarray:
     """Missing values below all others, in the 32 bits that the trees were grown on."""
     return np.where(np.isnan(X), fill, X).astype(np.float32)
 

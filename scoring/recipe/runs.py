@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -11,6 +12,9 @@ import numpy as np
 
 from scoring.datasets import Table
 from scoring.evaluation import evaluate
+from scoring.recipe.neural import train_neural
+from scoring.recipe.scorecard import train_scorecard_facts, train_scorecard_table
+from scoring.recipe.single import KINDS, one_kind
 from scoring.recipe.splits import splits_of
 from scoring.recipe.stack import Progress, train_stack
 from scoring.recipe.transparent import train_transparent_facts, train_transparent_table
@@ -28,15 +32,16 @@ class Predicts(Protocol):
 
 LIVE = "additive-xgboost"
 TABLE = "additive-xgboost-table"
-ALGORITHMS: dict[str, Callable[..., Predicts]] = {
+TRAINERS: dict[str, Callable[..., Predicts]] = {
     LIVE: train_transparent_facts,
     TABLE: train_transparent_table,
+    "scorecard": train_scorecard_facts,
+    "scorecard-table": train_scorecard_table,
     "stack": train_stack,
     "xgboost": train_tuned,
+    "neural": train_neural,
+    **{name: one_kind(name) for name in KINDS},
 }
-MODES = {"accurate": "stack", "transparent": LIVE}
-# Measured and kept, but never in force: their reasons are not exact, or not the dictionary's.
-ONLY_TO_COMPARE = frozenset(ALGORITHMS) - {LIVE}
 
 
 @dataclass(frozen=True)
@@ -58,29 +63,48 @@ def run(
     splits: str = "5fold",
     seed: int = 1,
     progress: Progress | None = None,
+    weights: np.ndarray | None = None,
     **options: Any,
 ) -> Run:
-    """Train `algorithm` and measure it by `splits`. Raises CannotTrain."""
-    if algorithm not in ALGORITHMS:
-        raise CannotTrain(f"unknown algorithm {algorithm}; known: {', '.join(ALGORITHMS)}")
+    """Train `algorithm` and measure it by `splits`; `weights` say how much each row counts in training.
+
+    Options that are None are left to the algorithm. Raises CannotTrain, also for an option it does not have.
+    """
+    if algorithm not in TRAINERS:
+        raise CannotTrain(f"unknown algorithm {algorithm}; known: {', '.join(TRAINERS)}")
+    options = options_of(algorithm, options)
     outcomes = table.outcomes
     if not columns:
         raise CannotTrain("no column is left to learn from")
     check_trainable(table.frame[list(columns)].to_numpy(dtype=object), outcomes)
     started = time.perf_counter()
-    train = ALGORITHMS[algorithm]
+    train = TRAINERS[algorithm]
     predicted = np.full(len(outcomes), np.nan)
     rounds = list(splits_of(table, splits, seed))
     for place, held_out in enumerate(rounds):
         if progress:
             progress(splits, place, len(rounds) + 1)
-        model = train(table.frame[~held_out].reset_index(drop=True), outcomes[~held_out], columns, seed=seed, **options)
+        own = {} if weights is None else {"weights": weights[~held_out]}
+        rows = table.frame[~held_out].reset_index(drop=True)
+        model = train(rows, outcomes[~held_out], columns, seed=seed, **own, **options)
         predicted[held_out] = model.probabilities(table.frame[held_out].reset_index(drop=True))
     seen = ~np.isnan(predicted)
     metrics = evaluate(outcomes[seen], predicted[seen])
     if progress:
         progress("all rows", len(rounds), len(rounds) + 1)
-    final = train(table.frame, outcomes, columns, seed=seed, **options)
+    own = {} if weights is None else {"weights": weights}
+    final = train(table.frame, outcomes, columns, seed=seed, **own, **options)
     if progress:
         progress("done", len(rounds) + 1, len(rounds) + 1)
     return Run(final, metrics, seen, predicted, time.perf_counter() - started)
+
+
+def options_of(algorithm: str, options: Mapping[str, Any]) -> dict[str, Any]:
+    """The options that were asked for. Raises CannotTrain when the algorithm has no such thing."""
+    known = inspect.signature(TRAINERS[algorithm]).parameters
+    asked = {name: value for name, value in options.items() if value is not None}
+    # What a table knows of itself is offered to every algorithm; what a person asked for is not dropped in silence.
+    asked = {name: value for name, value in asked.items() if name in known or name not in {"segment", "directions"}}
+    if unknown := sorted(set(asked) - set(known)):
+        raise CannotTrain(f"{algorithm} has no {', '.join(unknown)}")
+    return asked

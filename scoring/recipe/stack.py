@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from scoring.calibration import BetaCalibration, fit_beta
+from scoring.calibration import Calibration, calibration_document, calibration_from, choose_calibration
 from scoring.recipe.encoding import TableEncoder
 from scoring.recipe.members import MEMBERS, Fitted
 from scoring.recipe.packing import pack, unpack
@@ -31,7 +31,7 @@ class Stack:
     encoder: TableEncoder
     fitted: dict[str, list[Fitted]]  # by member, one per fold
     weights: np.ndarray  # one per member, and the level
-    calibration: BetaCalibration
+    calibration: Calibration
     out_of_fold: np.ndarray = field(repr=False)
 
     def probabilities(self, frame: pd.DataFrame) -> np.ndarray:
@@ -46,7 +46,7 @@ class Stack:
             "encoder": self.encoder.as_document(),
             "members": {name: len(fitted) for name, fitted in self.fitted.items()},
             "weights": self.weights.tolist(),
-            "calibration": asdict(self.calibration),
+            "calibration": calibration_document(self.calibration),
             "metadata": dict(metadata),
         }
         arrays = {
@@ -71,7 +71,7 @@ def load_stack(content: bytes) -> Stack:
         TableEncoder.from_document(document["encoder"]),
         fitted,
         np.array(document["weights"]),
-        BetaCalibration(**document["calibration"]),
+        calibration_from(document["calibration"]),
         np.empty(0),
     )
 
@@ -82,6 +82,7 @@ def train_stack(
     columns: Sequence[str],
     *,
     seed: int = 1,
+    weights: np.ndarray | None = None,
     progress: Progress | None = None,
 ) -> Stack:
     """Fit the stack on `columns` of `frame`. Raises CannotTrain."""
@@ -96,13 +97,14 @@ def train_stack(
             progress(member.name, place, len(MEMBERS))
         for fold in range(folds.max() + 1):
             held_out = folds == fold
-            one = member.fit(X[~held_out], outcomes[~held_out], X[held_out], outcomes[held_out], seed)
+            own = None if weights is None else weights[~held_out]
+            one = member.fit(X[~held_out], outcomes[~held_out], X[held_out], outcomes[held_out], seed, own)
             out_of_fold[held_out, place] = one.log_odds(X[held_out])
             fitted.setdefault(member.name, []).append(one)
-    weights = stack_weights(out_of_fold, outcomes)
-    margins = out_of_fold @ weights[:-1] + weights[-1]
-    calibration = fit_beta(margins, outcomes)
-    return Stack(encoder, fitted, weights, calibration, calibration.probabilities(margins))
+    mix = stack_weights(out_of_fold, outcomes)
+    margins = out_of_fold @ mix[:-1] + mix[-1]
+    calibration = choose_calibration(margins, outcomes, weights, seed)
+    return Stack(encoder, fitted, mix, calibration, calibration.probabilities(margins))
 
 
 def stack_weights(log_odds: np.ndarray, outcomes: np.ndarray, shrinkage: float = SHRINKAGE) -> np.ndarray:

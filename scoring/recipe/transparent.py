@@ -8,7 +8,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from scoring.features import dictionary, feature_names, features_of, reader
+from scoring.features import (
+    HISTORY_FACTS,
+    OPTIONAL_FACTS,
+    SIGNALS,
+    STATEMENT_FACTS,
+    dictionary,
+    feature_names,
+    features_of,
+    reader,
+)
 from scoring.model_files import dump_model
 from scoring.points import Scale
 from scoring.recipe.encoding import TableEncoder
@@ -20,6 +29,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
+NOT_ASKED = frozenset({*HISTORY_FACTS, *OPTIONAL_FACTS, *SIGNALS, *STATEMENT_FACTS})
 FEATURE = "feature."  # begins the name of a column that holds a feature instead of a declared fact
 # Of a segment's features, the share that a table must be able to feed to be trained on by the dictionary.
 ENOUGH_FEATURES = 0.4
@@ -63,12 +73,15 @@ def train_transparent_table(
     *,
     segment: str,
     seed: int = 1,
+    weights: np.ndarray | None = None,
+    directions: Mapping[str, int] | None = None,
     progress: Progress | None = None,
 ) -> TransparentTable:
-    """The transparent model on `columns` of `frame`, with no direction imposed: nobody promised one."""
+    """The transparent model on `columns` of `frame`, monotone only where `directions` (by column) say so."""
     encoder = TableEncoder(columns, compact=True)
     X = encoder.fit(frame, outcomes, stratified_folds(outcomes, Parameters.folds, seed))
-    trained = train_transparent(X, outcomes, encoder.names, [0] * X.shape[1], Parameters(seed=seed), progress)
+    bound = [(directions or {}).get(name, 0) for name in encoder.names]
+    trained = train_transparent(X, outcomes, encoder.names, bound, Parameters(seed=seed), progress, weights)
     return TransparentTable(encoder, trained, segment)
 
 
@@ -79,6 +92,7 @@ def train_transparent_facts(
     *,
     segment: str,
     seed: int = 1,
+    weights: np.ndarray | None = None,
     progress: Progress | None = None,
 ) -> TransparentFacts:
     """The live kind of model, from a frame whose columns are declared facts."""
@@ -90,6 +104,7 @@ def train_transparent_facts(
         [feature.direction for feature in features],
         Parameters(seed=seed),
         progress,
+        weights,
     )
     return TransparentFacts(trained, segment)
 
@@ -100,8 +115,9 @@ def holds_facts(segment: str, columns: Sequence[str]) -> bool:
         return sum(f"{FEATURE}{name}" in columns for name in feature_names(segment)) >= ENOUGH_FEATURES * len(
             feature_names(segment)
         )
-    fed = [set(feature.sources) <= set(columns) for feature in features_of(segment)]
-    return sum(fed) >= ENOUGH_FEATURES * len(fed)
+    declared = [set(feature.sources) - NOT_ASKED for feature in features_of(segment)]
+    asked = [sources for sources in declared if sources]
+    return sum(sources <= set(columns) for sources in asked) >= ENOUGH_FEATURES * len(asked)
 
 
 def facts_matrix(segment: str, frame: pd.DataFrame) -> np.ndarray:

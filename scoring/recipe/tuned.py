@@ -46,6 +46,7 @@ def train_tuned(
     *,
     seed: int = 1,
     trials: int = TRIALS,
+    weights: np.ndarray | None = None,
     progress: Progress | None = None,
 ) -> TunedXGBoost:
     """The best of `trials` settings by cross-validated log loss, fitted on all rows. The budget counts trials."""
@@ -56,7 +57,7 @@ def train_tuned(
     folds = stratified_folds(outcomes, FOLDS, seed)
     encoder = TableEncoder(columns)
     X = encoder.fit(frame, outcomes, folds)
-    data = xgboost.DMatrix(X, outcomes, nthread=1)
+    data = xgboost.DMatrix(X, outcomes, weight=weights, nthread=1)
     splits = [(np.flatnonzero(folds != fold), np.flatnonzero(folds == fold)) for fold in range(FOLDS)]
 
     def objective(trial: optuna.Trial) -> float:

@@ -38,6 +38,7 @@ def import_dataset(
     target: str,
     actor: Actor,
     as_of: str | None = None,
+    approved: str | None = None,
     schema: Path | None = None,
     institution: Institution | None = None,
 ) -> Dataset:
@@ -47,11 +48,11 @@ def import_dataset(
     """
     require(actor, "scoring.train_model", institution)
     wanted = read_schema(schema) if schema else None
-    table = read_table(path, target, as_of)
+    table = read_table(path, target, as_of, approved)
     if wanted is not None:
         table = check_schema(table, wanted)
     described = profile(table) | {"schema": wanted or infer_schema(table)}
-    source = {"file": path.name, "as_of": as_of, "bytes": path.stat().st_size}
+    source = {"file": path.name, "as_of": as_of, "approved": approved, "bytes": path.stat().st_size}
     return _keep_table(
         table, described, institution=institution, actor=actor, name=name, segment=segment, source=source
     )
@@ -156,7 +157,7 @@ def keep_dataset(
         source=source,
         rows=len(outcomes),
         target=target,
-        target_rate=Decimal(float(outcomes.mean())).quantize(Decimal("0.00000001")),
+        target_rate=Decimal(float(np.nanmean(outcomes))).quantize(Decimal("0.00000001")),
         profile=profile or {},
         created_by_id=actor.user_id,
     )
@@ -170,4 +171,6 @@ def load_table(dataset: Dataset) -> Table:
 
     with default_storage.open(dataset.file, "rb") as file:
         frame = pd.read_parquet(io.BytesIO(file.read()))
-    return Table(frame, dataset.target, dataset.source.get("as_of"), dataset.sha256)
+    return Table(
+        frame, dataset.target, dataset.source.get("as_of"), dataset.sha256, approved=dataset.source.get("approved")
+    )

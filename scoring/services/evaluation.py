@@ -30,7 +30,7 @@ def evaluate_model(
     described = {"model": str(model.pk), "name": model.name, "algorithm": model.algorithm, "status": model.status}
     if dataset is None:
         return {**described, "dataset": model.dataset.name, **model.metrics, **model.evaluation}
-    table = load_table(dataset)
+    table = load_table(dataset).known()
     if dataset.segment != model.segment or not holds_facts(model.segment, list(table.frame.columns)):
         raise CannotTrain(f"{dataset} does not hold the declared facts of {model.segment}")
     live = registry.live_model(model)

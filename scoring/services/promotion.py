@@ -13,11 +13,10 @@ from accounts import audit, step_up
 from accounts.actors import Actor
 from accounts.errors import InvalidInput, InvalidState, NotAllowed
 from scoring import registry
+from scoring.algorithms import LIVE_ALGORITHMS
 from scoring.models import ScoringModel
 from scoring.services.owners import chain_of, require, visible_model
 
-# Kept to compare with; what `scoring.recipe.runs` trains besides the live kind.
-ONLY_TO_COMPARE = frozenset({"additive-xgboost-table", "stack", "xgboost"})
 PROMOTABLE = (ScoringModel.Status.CANDIDATE, ScoringModel.Status.CHALLENGER, ScoringModel.Status.RETIRED)
 MOST_TRAFFIC = 50  # per cent: the champion decides at least every other case
 
@@ -157,7 +156,7 @@ def _check_other_person(model: ScoringModel, actor: Actor) -> None:
 
 def _check_able(model: ScoringModel) -> None:
     """Whether it can score live applications at all."""
-    if model.algorithm in ONLY_TO_COMPARE:
+    if model.algorithm not in LIVE_ALGORITHMS:
         raise InvalidState(
             _("Este modelo sirve para comparar: en vivo solo decide el modelo transparente del diccionario."),
             code="only_to_compare",

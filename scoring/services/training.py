@@ -1,7 +1,7 @@
 """Training models and registering them as candidates."""
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,6 +10,7 @@ from accounts import audit
 from accounts.actors import Actor
 from accounts.models import Institution
 from scoring import registry
+from scoring.algorithms import LIVE_ALGORITHMS, ON_ANY_TABLE
 from scoring.datasets import Table
 from scoring.drift import reference
 from scoring.features import dictionary, feature_columns, feature_names, features_of
@@ -115,18 +116,22 @@ def train_on_dataset(
     splits: str = "5fold",
     seed: int = 1,
     trials: int | None = None,
+    imbalance: str | None = None,
+    reject_inference: bool = False,
     keep_sensitive: bool = False,
     exclude: Sequence[str] = (),
     progress: Progress | None = None,
 ) -> ScoringModel:
     """Train on a kept data set, measure on rows held out, and register a candidate beside it.
 
-    The live algorithm falls back to its form for any table when the columns are not declared facts; such a model
-    is for comparison. Raises NotAllowed, or CannotTrain.
+    The live algorithms fall back to their form for any table when the columns are not declared facts; such a model
+    is for comparison. `reject_inference` weighs the people served so that they stand for those refused too. Raises
+    NotAllowed, or CannotTrain.
     """
     from scoring.datasets.profiling import is_sensitive
     from scoring.recipe import feature_columns_of
-    from scoring.recipe.runs import LIVE, TABLE, run
+    from scoring.recipe.rejects import acceptance_weights
+    from scoring.recipe.runs import run
     from scoring.recipe.transparent import holds_facts
     from scoring.reports import evaluation_document, sensitive_facts
     from scoring.training import CannotTrain, versions
@@ -135,24 +140,40 @@ def train_on_dataset(
     require(actor, "scoring.train_model", institution)
     if not dataset.file:
         raise CannotTrain(f"{dataset} was drawn, not imported: train it with --synthetic")
-    table = load_table(dataset)
+    everyone = load_table(dataset)
+    table = everyone.known()
     columns = feature_columns_of(dataset.profile, keep_sensitive=keep_sensitive, exclude=exclude)
-    options: dict[str, Any] = {}
-    if algorithm == LIVE and not holds_facts(dataset.segment, columns):
-        algorithm = TABLE
-    if algorithm in (LIVE, TABLE):
-        options["segment"] = dataset.segment
-    if algorithm == "xgboost" and trials is not None:
-        options["trials"] = trials
-    done = run(table, columns, algorithm, splits=splits, seed=seed, progress=progress, **options)
+    if algorithm in ON_ANY_TABLE and not holds_facts(dataset.segment, columns):
+        algorithm = ON_ANY_TABLE[algorithm]
+    weights = None
+    if reject_inference:
+        if everyone.approved is None:
+            raise CannotTrain("reject inference needs a data set imported with --approved")
+        approved = everyone.frame[everyone.approved].to_numpy() > 0
+        weights = acceptance_weights(everyone.frame, approved, columns, seed)
+    asked = {"trials": trials, "imbalance": imbalance}
+    done = run(
+        table,
+        columns,
+        algorithm,
+        splits=splits,
+        seed=seed,
+        progress=progress,
+        weights=weights,
+        segment=dataset.segment,
+        directions=declared_directions(dataset.profile),
+        **asked,
+    )
     parameters = {
         "algorithm": algorithm,
         "splits": splits,
         "seed": seed,
         "columns": columns,
         "sensitive": [name for name in columns if is_sensitive(name)],
+        "reject_inference": reject_inference,
         "versions": versions(),
-        **options,
+        **{name: value for name, value in asked.items() if value is not None},
+        "notes": getattr(done.model, "notes", {}),
     }
     content = done.model.dump({"data_sha256": dataset.sha256, "run": parameters, "metrics": done.metrics})
     file, sha256 = registry.store_file(content)
@@ -166,7 +187,7 @@ def train_on_dataset(
             sha256=sha256,
             segment=dataset.segment,
             algorithm=algorithm,
-            feature_set={"segment": dataset.segment if algorithm == LIVE else None, "names": columns},
+            feature_set={"segment": dataset.segment if algorithm in LIVE_ALGORITHMS else None, "names": columns},
             parameters=parameters | {"seconds": round(done.seconds, 1)},
             metrics=done.metrics,
             evaluation=evaluation_document(
@@ -175,7 +196,7 @@ def train_on_dataset(
                 groups=sensitive_facts(table.frame[done.held_out], dataset.profile),
                 decided_on=None if table.decided_on is None else table.decided_on[done.held_out],
             ),
-            reference=_reference(dataset.segment, table, done.predicted) if algorithm == LIVE else {},
+            reference=_reference(dataset.segment, table, done.predicted) if algorithm in LIVE_ALGORITHMS else {},
         )
 
 
@@ -212,3 +233,9 @@ def _register(
         auc=model.metrics["auc"],
     )
     return model
+
+
+def declared_directions(profile: Mapping[str, Any]) -> dict[str, int]:
+    """What a data set's schema promises of its columns: +1 where more is riskier, -1 where it is safer."""
+    columns = profile.get("schema", {}).get("columns", {})
+    return {name: int(column["direction"]) for name, column in columns.items() if column.get("direction")}

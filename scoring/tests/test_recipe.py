@@ -155,7 +155,7 @@ def test_the_stack_comes_back_from_its_file_and_the_same_run_gives_the_same_byte
 
 
 def test_the_trees_kept_as_arrays_say_what_scikit_learn_says(table):
-    from scoring.recipe.members import RandomTrees, _filled
+    from scoring.recipe.members import RandomTrees, filled
 
     rng = np.random.default_rng(4)
     X = rng.normal(size=(800, 4))
@@ -167,8 +167,8 @@ def test_the_trees_kept_as_arrays_say_what_scikit_learn_says(table):
 
     theirs = ExtraTreesClassifier(
         n_estimators=20, min_samples_leaf=3, max_features=member.columns, random_state=3, n_jobs=1
-    ).fit(_filled(X, fitted.fill), y)
-    expected = np.clip(theirs.predict_proba(_filled(X, fitted.fill))[:, 1], 1e-4, 1 - 1e-4)
+    ).fit(filled(X, fitted.fill), y)
+    expected = np.clip(theirs.predict_proba(filled(X, fitted.fill))[:, 1], 1e-4, 1 - 1e-4)
     np.testing.assert_allclose(1 / (1 + np.exp(-fitted.log_odds(X))), expected, atol=1e-6)
     again = member.restore(fitted.arrays())
     np.testing.assert_array_equal(again.log_odds(X), fitted.log_odds(X))

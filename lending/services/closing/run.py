@@ -21,7 +21,9 @@ from lending.models import CloseChunk, CloseRun, PortfolioDay
 from lending.selectors.risk import risk_rules
 from lending.services.closing import statements
 from lending.services.closing.journals import post_levels
+from lending.services.collections import settle_promises
 from lending.services.ledger import BOOKS_LOCK
+from lending.services.portfolio import summarise_day
 
 CHUNK_LOANS: Final = 20_000
 _ATTEMPTS: Final = 3
@@ -92,6 +94,8 @@ def close_day(
     close.step("states", close.count_states)
     close.step("summary", close.sum_up)
     close.step("journals", close.post)
+    close.step("flows", lambda: summarise_day(on=on))
+    close.step("promises", lambda: settle_promises(on=on))
     for name, act in _followers.items():
         close.step(name, lambda act=act: act(on))  # type: ignore[misc]
     close.step("end", close.finish)

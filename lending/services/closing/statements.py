@@ -7,8 +7,9 @@ is cast back. Parameters: `i` institution, `on` day, `after` and `through` the k
 
 from typing import Final
 
+from lending.buckets import bucket_sql
 from lending.ledger import ACCRUED, PRINCIPAL
-from lending.provisions import RiskRules, bucket_sql
+from lending.provisions import RiskRules
 
 NEVER: Final = "DATE '9999-12-31'"
 _PRINCIPAL: Final = ", ".join(f"'{code}'" for code in PRINCIPAL)

@@ -2,39 +2,16 @@
 
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, expect
+from playwright.sync_api import Page, expect
 
 from portal.local.processes import wait_until
-from portal.tests.journeys.filling import send
-from portal.tests.journeys.looking import Watch, looks_right
+from portal.tests.journeys.axe import problems
 from portal.tests.live import LiveAyni
 
-PASSWORD, SECOND_STEP = "ayni-demo-2026", "246810"
 SignIn = Callable[[str], Page]
-
-
-@pytest.fixture
-def sign_in(live_ayni: LiveAyni, browser: Browser) -> Iterator[SignIn]:
-    """`sign_in("rosa.huaman")`: that person's page, past both steps; what the browser complains of fails the test."""
-    open_contexts: list[tuple[BrowserContext, Watch]] = []
-
-    def enter(name: str) -> Page:
-        context = browser.new_context(locale="es-PE")
-        page = context.new_page()
-        open_contexts.append((context, Watch(page)))
-        page.goto(f"{live_ayni.url}accounts/login/")
-        send(page, {"login": f"{name}@ayni.example", "password": PASSWORD})
-        if page.locator("[name=code]").count():
-            send(page, {"code": SECOND_STEP})
-        return page
-
-    yield enter
-    for context, watch in open_contexts:
-        context.close()
-        watch.saw_nothing_wrong()
 
 
 def test_from_the_queue_to_the_second_signature(live_ayni: LiveAyni, sign_in: SignIn) -> None:
@@ -109,4 +86,4 @@ def test_the_desk_is_readable_by_everybody(live_ayni: LiveAyni, sign_in: SignIn,
         page.locator("tbody th a").first.click()
     else:
         page.goto(f"{live_ayni.url}i/qantu/{address}")
-    looks_right(page)
+    assert problems(page) == []

@@ -25,6 +25,7 @@ class Command(InstitutionCommand):
         parser.add_argument("--segment", required=True, choices=Segment.values)
         parser.add_argument("--target", metavar="COL", required=True, help="the column that says who defaulted")
         parser.add_argument("--as-of", metavar="COL", help="the column with the date of the decision")
+        parser.add_argument("--approved", metavar="COL", help="yes or no: people refused need no outcome")
         parser.add_argument("--schema", type=Path, metavar="FILE", help="JSON schema that rows must keep to")
 
     def handle(
@@ -35,6 +36,7 @@ class Command(InstitutionCommand):
         segment: str,
         target: str,
         as_of: str | None,
+        approved: str | None,
         schema: Path | None,
         institution: Institution | None,
         actor: Actor,
@@ -47,6 +49,7 @@ class Command(InstitutionCommand):
                 segment=segment,
                 target=target,
                 as_of=as_of,
+                approved=approved,
                 schema=schema,
                 institution=institution,
                 actor=actor,

@@ -10,11 +10,11 @@ from accounts.commands import InstitutionCommand
 from accounts.errors import DomainError
 from accounts.models import Institution
 from accounts.tenancy.scope import institution_scope
+from scoring.algorithms import ALGORITHMS, MODES
 from scoring.models import Dataset, ScoringModel, Segment
 from scoring.services import train_on_dataset, train_segment_model
 
-MODES = {"accurate": "stack", "transparent": "additive-xgboost"}
-ALGORITHMS = ("additive-xgboost", "stack", "xgboost")
+IMBALANCE = ("weights", "smote", "none")
 SPLITS = ("5fold", "holdout30", "time")
 METRICS = ("auc", "auc_low", "auc_high", "gini", "ks", "pr_auc", "brier", "log_loss", "ece", "calibration_slope")
 
@@ -32,7 +32,9 @@ class Command(InstitutionCommand):
         parser.add_argument("--seed", type=int, default=1, help="the same seed gives the same model (default 1)")
         parser.add_argument("--mode", choices=MODES, default="transparent", help="transparent is the one for decisions")
         parser.add_argument("--algorithm", choices=ALGORITHMS, help="instead of --mode")
-        parser.add_argument("--trials", type=int, default=30, help="settings that xgboost tries (default 30)")
+        parser.add_argument("--trials", type=int, help="settings to try (default 30 for xgboost, none for others)")
+        parser.add_argument("--imbalance", choices=IMBALANCE, help="how rare defaults are weighed (default weights)")
+        parser.add_argument("--reject-inference", action="store_true", help="let people served stand for those refused")
         parser.add_argument("--splits", choices=SPLITS, default="5fold", help="how rows are held out (default 5fold)")
         parser.add_argument("--keep-sensitive", action="store_true", help="train on sensitive columns too, to compare")
         parser.add_argument("--exclude", nargs="+", metavar="COL", default=[], help="columns to leave out")
@@ -63,6 +65,8 @@ class Command(InstitutionCommand):
                         splits=options["splits"],
                         seed=options["seed"],
                         trials=options["trials"],
+                        imbalance=options["imbalance"],
+                        reject_inference=options["reject_inference"],
                         keep_sensitive=options["keep_sensitive"],
                         exclude=options["exclude"],
                         progress=progress,

@@ -35,6 +35,6 @@ DROP FUNCTION only_words_may_go();
 
 
 class Migration(migrations.Migration):
-    dependencies = [("lending", "0025_fairness_isolation")]
+    dependencies = [("lending", "0026_refinancing")]
 
     operations = [migrations.RunSQL(WORDS_MAY_GO, BACK)]
