@@ -189,6 +189,7 @@ SUBJECTS: Final[dict[str, Any]] = {
     "lending.repayment": _("Pago"),
     "lending.restructure": _("Cambio del crédito"),
     "lending.ledgerperiod": _("Mes contable"),
+    "lending.bankfile": _("Archivo de pagos"),
     "lending.contactnote": _("Contacto de cobranza"),
     "lending.promisetopay": _("Promesa de pago"),
 }

@@ -7,6 +7,7 @@ from lending.models.fairness import DisparityMonth, DisparityReply, FairnessAnsw
 from lending.models.ledger import LedgerEntry, LedgerPeriod
 from lending.models.loans import (
     Allocation,
+    BankFile,
     Contract,
     Disbursement,
     Installment,
@@ -28,6 +29,7 @@ __all__ = [
     "Applicant",
     "Application",
     "Assessment",
+    "BankFile",
     "CatalogueOffer",
     "ClassRule",
     "CloseChunk",

@@ -388,3 +388,28 @@ class Restructure(InstitutionOwned):
 
     def __str__(self) -> str:
         return f"{self.kind} {self.on}"
+
+
+class BankFile(InstitutionOwned):
+    """A file of payments somebody else collected, and what came of each row; the same file again is the same row."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    name = models.CharField(max_length=120)
+    sha256 = models.CharField(max_length=64)
+    provider = models.CharField(max_length=40)
+    rows = models.PositiveIntegerField(default=0)
+    posted = models.PositiveIntegerField(default=0)  # so far, in all its imports
+    refused = models.PositiveIntegerField(default=0)  # in the last one
+    amount = MoneyField(default=0)  # posted
+    errors = models.JSONField(default=list)  # [{"line", "field", "message"}] of the last import
+    imported_by = models.ForeignKey(User, models.PROTECT, null=True, blank=True, related_name="+")
+    imported_at = models.DateTimeField(db_default=Now())
+
+    class Meta(InstitutionOwned.Meta):
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["institution", "provider", "sha256"], name="bank_file_once"),
+        ]
+        verbose_name = _("archivo de pagos")
+
+    def __str__(self) -> str:
+        return self.name
