@@ -153,12 +153,14 @@ def answers_of(best: Any, person: int) -> list[Any]:
     ]  # fmt: skip
 
 
-def differing(crowd: Applicants, profiles: list[ApplicantProfile], products: list[ProductTerms]) -> list[Any]:
+def differing(
+    crowd: Applicants, profiles: list[ApplicantProfile], products: list[ProductTerms], policy: MatchingPolicy = POLICY
+) -> list[Any]:
     """People for whom `match` and `match_many` do not say the same, with both answers."""
-    best = match_many(crowd, products, POLICY)
+    best = match_many(crowd, products, policy)
     wrong = []
     for person, profile in enumerate(profiles):
-        offers: list[Any] = [answer for answer in match(profile, products, POLICY) if answer.eligible]  # with figures
+        offers: list[Any] = [answer for answer in match(profile, products, policy) if answer.eligible]  # with figures
         one = [
             (offer.product_id, to_centimos(offer.amount), offer.term_months, to_centimos(offer.installment),
              to_centimos(offer.total), int(offer.tea * 10**8)) for offer in offers[:5]

@@ -16,6 +16,7 @@ from lending.money import CENT, ZERO, round_money
 from lending.reasons import label
 
 MONTHS_IN_YEAR: Final = 12
+_AFTER_INCOME: Final = frozenset({"household_expenses", "other_installments"})
 
 
 # Cost of goods over sales, by sector; the last one is for an unanswered sector.
@@ -65,6 +66,7 @@ class CapacityPolicy:
 
     installment_to_surplus: Decimal = Decimal("0.50")  # of the verified surplus
     installment_to_stressed: Decimal = Decimal("0.70")  # of the stressed surplus
+    installments_to_income: Decimal = Decimal("0.40")  # of the net income, all debts together (over-indebtedness)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +100,18 @@ class Affordability:
     @property
     def is_known(self) -> bool:
         return not self.missing
+
+    @property
+    def net_income(self) -> Decimal | None:
+        """What comes in each month after the costs of earning it, verified; None where the table does not say."""
+        amounts = [row.verified for row in self.rows if row.code not in _AFTER_INCOME]
+        known = [amount for amount in amounts if amount is not None]
+        return sum(known, ZERO) if known and len(known) == len(amounts) else None
+
+    @property
+    def other_installments(self) -> Decimal:
+        """What other debts take each month, verified."""
+        return -sum((row.verified or ZERO for row in self.rows if row.code == "other_installments"), ZERO)
 
     def share_of_surplus(self, installment: Decimal) -> Decimal | None:
         """`installment` over the verified surplus; None where nothing is left or known."""
@@ -201,7 +215,18 @@ def largest_installment(affordability: Affordability, policy: CapacityPolicy) ->
         affordability.surplus_verified * policy.installment_to_surplus,
         affordability.surplus_stressed * policy.installment_to_stressed,
     )
-    return max(room, ZERO).quantize(CENT, rounding=ROUND_DOWN)
+    by_debts = room_by_income(affordability, policy)
+    return max(room if by_debts is None else min(room, by_debts), ZERO).quantize(CENT, rounding=ROUND_DOWN)
+
+
+def room_by_income(affordability: Affordability, policy: CapacityPolicy) -> Decimal | None:
+    """What the over-indebtedness limit leaves beside other debts, soles a month; negative beyond it.
+
+    Res. SBS 6941-2008 asks every lender for such a limit and leaves the number to its policy. None where the
+    income is unknown.
+    """
+    income = affordability.net_income
+    return None if income is None else income * policy.installments_to_income - affordability.other_installments
 
 
 class _Column:

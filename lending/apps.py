@@ -13,6 +13,7 @@ class LendingConfig(AppConfig):
         from accounts import outbox
 
         outbox.route("lending.application.submitted", "lending.tasks.assess_applications")
+        outbox.route("lending.market.submitted", "lending.tasks.answer_market")
         for event in ("assessed", "decided", "review_requested"):
             outbox.route(f"lending.application.{event}", "lending.tasks.notify_applicants")
         for event in ("complaint.filed", "complaint.answered", "data_request.made", "data_request.extended"):

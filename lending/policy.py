@@ -14,7 +14,7 @@ from lending.affordability import Affordability
 from lending.matching import Match
 from lending.reasons import BLOCK, GOOD, INFO, VERIFY, Reason
 
-UNAFFORDABLE: Final = frozenset({"nothing_left", "nothing_left_in_bad_months", "not_affordable"})
+UNAFFORDABLE: Final = frozenset({"nothing_left", "nothing_left_in_bad_months", "over_indebted", "not_affordable"})
 
 
 class Outcome(StrEnum):

@@ -168,6 +168,7 @@ TEXTS: Final[dict[str, str | Promise]] = {
     "money_in_one_day": gettext_lazy("Dinero en 1 día."),
     "money_same_day": gettext_lazy("Dinero el mismo día."),
     "cheapest": gettext_lazy("Es la que te cuesta menos en total."),
+    "dearer_than_cheapest": gettext_lazy("Va antes aunque cuesta %(cost)s más que la más barata."),
     "lowest_cost": gettext_lazy("Es la de menor costo anual."),
     "lowest_rate": gettext_lazy("Tasa de interés más baja (TEA %(tea)s)."),
     "lowest_installment": gettext_lazy("Es la de cuota más baja."),
@@ -189,6 +190,9 @@ TEXTS: Final[dict[str, str | Promise]] = {
     "rate_above_cap": gettext_lazy("Su tasa mínima (%(tea)s) pasa la máxima legal (%(cap)s)."),
     "nothing_left": gettext_lazy("Con tus gastos y cuotas de ahora no queda libre para otra cuota."),
     "nothing_left_in_bad_months": gettext_lazy("Si tus ingresos bajan, no te quedaría libre para otra cuota."),
+    "over_indebted": gettext_lazy(
+        "Tus cuotas de ahora usan %(share)s de cada 100 soles que ganas, y el límite es %(limit)s."
+    ),
     "not_affordable": gettext_lazy("La cuota más baja sería de %(installment)s y te alcanza hasta %(room)s al mes."),
     "income_unknown": gettext_lazy("Falta saber tus ingresos para calcular una cuota que puedas pagar."),
     "harvest_out_of_term": gettext_lazy("Tu cosecha de %(month)s queda fuera de sus plazos."),
@@ -234,6 +238,7 @@ ADVICE: Final[dict[str, str | Promise]] = {
     "too_many_creditors": gettext_lazy("Al terminar una deuda, tu pedido será más fácil de aprobar."),
     "nothing_left": gettext_lazy("Terminar una deuda o subir tus ingresos lo cambiaría."),
     "nothing_left_in_bad_months": gettext_lazy("Terminar una deuda o subir tus ingresos lo cambiaría."),
+    "over_indebted": gettext_lazy("Al terminar de pagar una deuda, podrías pedirlo."),
     "not_affordable": gettext_lazy("Con %(missing)s soles más libres al mes te alcanzaría."),
     "income_unknown": gettext_lazy("Responde cuánto ganas o vendes y lo calculamos."),
     "income_missing": gettext_lazy("Responde cuánto ganas o vendes y lo calculamos."),

@@ -32,6 +32,14 @@ def send_letters(institution_id: int) -> None:
 
 
 @shared_task(**RETRIED)
+def answer_market(institution_id: int) -> None:
+    """Work out the national requests that wait; their events are the platform's."""
+    from lending.services.market import answer_market_requests
+
+    answer_market_requests(institution_id=institution_id)
+
+
+@shared_task(**RETRIED)
 def expire_institution(institution_id: int) -> None:
     """End offers, contracts and drafts whose last day has passed."""
     from lending.services.contracts import expire_contracts

@@ -13,6 +13,7 @@ app.conf.update(
     task_default_queue="default",
     task_routes={
         "lending.tasks.assess_applications": {"queue": "assessment"},
+        "lending.tasks.answer_market": {"queue": "assessment"},
         "lending.tasks.notify_applicants": {"queue": "notification"},
         "scoring.tasks.*": {"queue": "training"},
         "lending.tasks.send_letters": {"queue": "notification"},

@@ -71,6 +71,16 @@ EVENTS: Final[dict[str, Any]] = {
     "lending.product.withdrawn": _("Producto retirado"),
     "lending.legal_value.added": _("Valor legal agregado"),
     "lending.policy.saved": _("Política de decisión guardada"),
+    "lending.products.imported": _("Productos y oportunidades importados de un archivo"),
+    "lending.trial.started": _("Prueba de orden de ofertas empezada"),
+    "lending.trial.ended": _("Prueba de orden de ofertas terminada"),
+    # comparisons between lenders, each person's own
+    "lending.market.started": _("Comparación de entidades empezada"),
+    "lending.market.saved": _("Respuestas de una comparación guardadas"),
+    "lending.market.submitted": _("Comparación de entidades pedida"),
+    "lending.market.answered": _("Comparación de entidades respondida"),
+    "lending.market.chosen": _("Oferta elegida en una comparación"),
+    "lending.market.forgotten": _("Comparación de entidades borrada por su dueño"),
     # applications
     "lending.applicant.registered": _("Solicitante identificado"),
     "lending.applicant.updated": _("Datos del solicitante actualizados"),

@@ -307,6 +307,16 @@ class PolicyForm(forms.Form):
     creditors_max = forms.IntegerField(
         label=_("Entidades con deuda, como máximo"), min_value=0, max_value=20, widget=CountInput()
     )
+    installments_to_income = PercentField(
+        label=_("Cuotas de todas sus deudas sobre el ingreso neto"),
+        help_text=_("Límite contra el sobreendeudamiento, con la cuota nueva incluida."),
+        max_value=100,
+    )
+    return_bound = PercentField(
+        label=_("Cuánto más caro puede ir delante lo que más rinde"),
+        help_text=_("0 ordena solo por lo que cuesta a la persona. Hasta 5; la regla se muestra en sus ofertas."),
+        max_value=5,
+    )
     automatic_limit = AmountFormField(
         label=_("Aprobación sin visita hasta"), subject=_("El monto"), widget=MoneyInput()
     )

@@ -4,7 +4,7 @@
 `lending.schedules.build_schedule` on `loan_terms(...)`, the very terms of the simulator and the contract.
 """
 
-from lending.matching.engine import Match, match
+from lending.matching.engine import Asked, Match, match, match_lenders
 from lending.matching.products import (
     ApplicantProfile,
     MatchingPolicy,
@@ -18,6 +18,7 @@ from lending.matching.products import (
 
 __all__ = [
     "ApplicantProfile",
+    "Asked",
     "Match",
     "MatchingPolicy",
     "ProductAmortization",
@@ -25,6 +26,7 @@ __all__ = [
     "disbursement_day",
     "loan_terms",
     "match",
+    "match_lenders",
     "price",
     "publication_problems",
 ]

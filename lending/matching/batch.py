@@ -20,6 +20,7 @@ from lending.matching.level_batch import LevelOffers
 from lending.matching.offers import Offers
 from lending.matching.principal_batch import PrincipalOffers
 from lending.matching.products import ApplicantProfile, MatchingPolicy, ProductAmortization, ProductTerms, price
+from lending.matching.ranking import WEIGHED, expected_return, inside_bound
 from lending.money import to_centimos
 from lending.reasons import CROPS, DEPARTMENTS, SECTORS, SEGMENTS
 from lending.schedules.arrays import TEA_SCALE
@@ -112,9 +113,9 @@ def match_many(
     people: Applicants, products: Sequence[ProductTerms], policy: MatchingPolicy, top: int = 5
 ) -> BestOffers:
     """The `top` offers of everybody, ranked as `match` ranks them."""
-    best = _Best(len(people), top)
+    best = _Best(people.pd, max(top, WEIGHED) if policy.return_bound else top, policy)
     if policy.usury_cap is None:
-        return best.finished()
+        return best.finished(top)
     by_segment = {code: np.flatnonzero((people.segment == code) & (people.room > 0)) for code in set(people.segment)}
     groups = {code: (places, people.some(places)) for code, places in by_segment.items()}
     order = sorted(range(len(products)), key=lambda place: str(products[place].product_id))
@@ -131,7 +132,7 @@ def match_many(
             search = LevelOffers if product.amortization is ProductAmortization.EQUAL_INSTALLMENTS else PrincipalOffers
             offers = search(chosen, product, teas).best()
             best.add(turn, places[eligible], chosen.amount, offers)
-    return best.finished(np.array(order, np.int64))
+    return best.finished(top, np.array(order, np.int64))
 
 
 def prices(pd: NDArray[np.int64], product: ProductTerms, policy: MatchingPolicy) -> NDArray[np.int64]:
@@ -178,8 +179,9 @@ def _eligible(people: Applicants, product: ProductTerms) -> NDArray[np.bool_]:
 class _Best:
     """The best offers so far of everybody, kept sorted by what `match` ranks by."""
 
-    def __init__(self, count: int, top: int) -> None:
-        self.top = top
+    def __init__(self, pd: NDArray[np.int64], top: int, policy: MatchingPolicy) -> None:
+        count = len(pd)
+        self.pd, self.top, self.policy = pd, top, policy
         self.first = np.full((top, count), np.inf)  # full amounts by cost, then smaller ones by TCEA
         self.second = np.full((top, count), np.inf)  # the TCEA of full amounts; the larger of smaller ones
         self.turn = np.full((top, count), UNKNOWN, np.int64)
@@ -212,10 +214,23 @@ class _Best:
                 kept[slot, where] = coming[better]
                 coming[better] = pushed
 
-    def finished(self, order: NDArray[np.int64] | None = None) -> BestOffers:
+    def finished(self, top: int, order: NDArray[np.int64] | None = None) -> BestOffers:
+        """The first `top`, inside the policy's bound by what they return."""
         product = self.turn if order is None else np.where(self.turn == UNKNOWN, UNKNOWN, order[self.turn])
-        figures = {name: values.T for name, values in self.figures.items() if name != "cost"}
-        return BestOffers(product=product.T, tcea=self.tcea.T, offers=self.offers, **figures)
+        figures = {name: values for name, values in self.figures.items() if name != "cost"}
+        figures |= {"product": product, "tcea": self.tcea}
+        if self.policy.return_bound:
+            slots = self._by_return()
+            figures = {name: np.take_along_axis(values, slots, axis=0) for name, values in figures.items()}
+        return BestOffers(offers=self.offers, **{name: values[:top].T for name, values in figures.items()})
+
+    def _by_return(self) -> NDArray[np.intp]:
+        """The order of the slots [top, n]."""
+        slots = np.broadcast_to(np.arange(self.top)[:, None], self.turn.shape)
+        inside = (self.first < _AFTER_FULL) & (slots < WEIGHED)
+        inside &= inside_bound(self.figures["cost"], self.figures["cost"][0], self.policy)
+        returns = expected_return(self.figures["tea"], self.pd, self.policy)
+        return np.lexsort((slots, np.where(inside, -returns, 0), ~inside), axis=0)
 
 
 _AFTER_FULL: Final = 1e12  # above any cost in céntimos that an int64 schedule allows

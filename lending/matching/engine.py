@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from decimal import ROUND_CEILING, ROUND_DOWN, ROUND_HALF_UP, Decimal
 from typing import Any
 
-from lending.affordability import Affordability, CapacityPolicy, largest_installment
+from lending.affordability import Affordability, CapacityPolicy, largest_installment, room_by_income
 from lending.matching.eligibility import eligibility, harvest_terms, longest_term_at_age
 from lending.matching.products import (
     ApplicantProfile,
@@ -16,9 +16,12 @@ from lending.matching.products import (
     loan_terms,
     price,
 )
-from lending.money import ZERO, round_money
+from lending.matching.ranking import WEIGHED, expected_return, inside_bound
+from lending.money import ZERO, round_money, to_centimos
 from lending.reasons import BAD, BLOCK, GOOD, INFO, VERIFY, Reason
 from lending.schedules import Schedule, build_schedule
+
+_SCALE = 10**8  # TEA and probability of default as whole numbers
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,13 +73,30 @@ def match(profile: ApplicantProfile, products: Sequence[ProductTerms], policy: M
 
     The amount asked for is tried first at the term asked for, then at the shortest longer term that is
     affordable, then the largest smaller amount. Offers of the full amount come first, the one that costs
-    least over what is received before the others; then the smaller ones, by TCEA as shown
-    and by amount.
+    least over what is received before the others, unless the policy weighs its return (`ranking`); then the
+    smaller ones, by TCEA as shown and by amount.
     """
-    answers = [_answer(profile, product, policy) for product in products]
+    return match_lenders([Asked(profile, products, policy)])
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A person before one lender: what it holds against them, its products, its rules."""
+
+    profile: ApplicantProfile
+    products: Sequence[ProductTerms]
+    policy: MatchingPolicy
+
+
+def match_lenders(asked: Sequence[Asked]) -> list[Match]:
+    """The answers of several lenders to one person, ranked together; a lender's weights count only when it is alone."""
+    answers = [_answer(one.profile, product, one.policy) for one in asked for product in one.products]
+    profile = asked[0].profile
     offers = sorted((answer for answer in answers if answer.eligible), key=lambda offer: _cost(profile, offer))
+    if len(asked) == 1:
+        offers = _weighed(profile, offers, asked[0].policy)
     ranked = [replace(offer, rank=rank) for rank, offer in enumerate(offers, start=1)]
-    days = {product.product_id: product.disbursement_days for product in products}
+    days = {product.product_id: product.disbursement_days for one in asked for product in one.products}
     return [*_compared(profile, ranked, days), *(answer for answer in answers if not answer.eligible)]
 
 
@@ -89,8 +109,7 @@ def _answer(profile: ApplicantProfile, product: ProductTerms, policy: MatchingPo
     tea = price(profile.pd, product, policy)
     search = _Search(profile, product, policy.capacity, tea)
     if search.room <= 0:
-        stressed = (profile.affordability.surplus_verified or ZERO) > 0
-        return _no(product, [*reasons, Reason("nothing_left_in_bad_months" if stressed else "nothing_left", BLOCK)])
+        return _no(product, [*reasons, _nothing_left(profile.affordability, policy.capacity)])
     schedule = search.best()
     if schedule is None:
         return _no(product, [*reasons, search.shortfall()])
@@ -109,6 +128,21 @@ def _answer(profile: ApplicantProfile, product: ProductTerms, policy: MatchingPo
         total=schedule.totals.total,
         schedule=schedule,
     )
+
+
+def _nothing_left(affordability: Affordability, capacity: CapacityPolicy) -> Reason:
+    if (affordability.surplus_verified or ZERO) <= 0:
+        return Reason("nothing_left", BLOCK)
+    if (affordability.surplus_stressed or ZERO) <= 0:
+        return Reason("nothing_left_in_bad_months", BLOCK)
+    income = affordability.net_income or ZERO
+    share = affordability.other_installments / income if income > 0 else Decimal(1)
+    limit = capacity.installments_to_income
+    return Reason("over_indebted", BLOCK, {"share": _percent(share), "limit": _percent(limit)})
+
+
+def _percent(share: Decimal) -> int:
+    return int((share * 100).to_integral_value(ROUND_HALF_UP))
 
 
 def _no(product: ProductTerms, reasons: Sequence[Reason]) -> Match:
@@ -207,10 +241,13 @@ class _Search:
         if not self.level:
             own_money = _campaign_money(smallest, self.profile.affordability)
             monthly = (smallest.totals.total - own_money) / self.term_of(smallest)
-        needed = (
+        needed = [
             monthly / self.capacity.installment_to_surplus - (self.profile.affordability.surplus_verified or ZERO),
             monthly / self.capacity.installment_to_stressed - (self.profile.affordability.surplus_stressed or ZERO),
-        )
+        ]
+        by_income = room_by_income(self.profile.affordability, self.capacity)
+        if by_income is not None:
+            needed.append((monthly - by_income) / self.capacity.installments_to_income)
         return Reason(
             "not_affordable",
             BLOCK,
@@ -253,6 +290,19 @@ def _cost(profile: ApplicantProfile, offer: Match) -> tuple[bool, Decimal, Decim
     return smaller, cost, tcea, str(offer.product_id)
 
 
+def _weighed(profile: ApplicantProfile, offers: list[Match], policy: MatchingPolicy) -> list[Match]:
+    """The offers, those inside the policy's bound by what they return; see `ranking`."""
+    head = [offer for offer in offers if offer.amount == profile.amount][:WEIGHED]
+    if not (policy.return_bound and head):
+        return offers
+    pd = -1 if profile.pd is None else int(profile.pd * _SCALE)
+    cheapest = to_centimos(_full_cost(head[0]))
+    inside = [offer for offer in head if inside_bound(to_centimos(_full_cost(offer)), cheapest, policy)]
+    teas = [int((offer.tea or ZERO) * _SCALE) for offer in inside]
+    returns = dict(zip(map(id, inside), expected_return(teas, pd, policy), strict=True))
+    return [*sorted(inside, key=lambda offer: -returns[id(offer)]), *offers[len(inside) :]]
+
+
 def _own_reasons(
     profile: ApplicantProfile, product: ProductTerms, policy: MatchingPolicy, schedule: Schedule, term: int
 ) -> list[Reason]:
@@ -293,8 +343,7 @@ def _share_reason(
     else:
         own_money = _campaign_money(schedule, profile.affordability)
         code, share = "campaign_share", (schedule.totals.total - own_money) / (surplus * term)
-    percent = int((share * 100).to_integral_value(ROUND_HALF_UP))
-    return Reason(code, GOOD if share <= policy.good_share else INFO, {"share": percent})
+    return Reason(code, GOOD if share <= policy.good_share else INFO, {"share": _percent(share)})
 
 
 def _compared(profile: ApplicantProfile, offers: Sequence[Match], days: dict[Any, int]) -> list[Match]:
@@ -302,8 +351,12 @@ def _compared(profile: ApplicantProfile, offers: Sequence[Match], days: dict[Any
     if len(offers) < 2:
         return list(offers)
     added: dict[int, list[Reason]] = {place: [] for place in range(len(offers))}
-    in_full = offers[0].amount == profile.amount
-    added[0].append(Reason("cheapest" if in_full else "lowest_cost", GOOD))
+    full = [place for place, offer in enumerate(offers) if offer.amount == profile.amount]
+    cheapest = min(full, key=lambda place: _full_cost(offers[place]), default=0)
+    added[cheapest].append(Reason("cheapest" if full else "lowest_cost", GOOD))
+    for place in full[: full.index(cheapest)] if full else ():
+        dearer = _full_cost(offers[place]) - _full_cost(offers[cheapest])
+        added[place].append(Reason("dearer_than_cheapest", INFO, {"cost": dearer}))
     _mark(added, [offer.tea for offer in offers], "lowest_rate", GOOD, lambda place: {"tea": offers[place].tea})
     _mark(added, [offer.installment for offer in offers], "lowest_installment", GOOD)
     _mark(added, [days[offer.product_id] for offer in offers], "fastest", GOOD)
@@ -312,6 +365,11 @@ def _compared(profile: ApplicantProfile, offers: Sequence[Match], days: dict[Any
         replace(offer, reasons=(*offer.reasons[:1], *added[place], *offer.reasons[1:]))
         for place, offer in enumerate(offers)
     ]
+
+
+def _full_cost(offer: Match) -> Decimal:
+    assert offer.schedule is not None  # offers have one
+    return offer.schedule.totals.cost
 
 
 def _mark(

@@ -11,6 +11,7 @@ from lending.money import ZERO
 from lending.reasons import BLOCK, Reason
 from lending.schedules import Amortization, Fee, FeeWhen, Insurance, InsuranceBase, LoanTerms
 
+LARGEST_RETURN_BOUND: Final = Decimal("0.05")
 TEA_STEP: Final = Decimal("0.0001")  # offered rates are whole hundredths of a percent: 36.90 %
 
 
@@ -87,6 +88,7 @@ class MatchingPolicy:
     margin: Decimal = Decimal("0.05")
     loss_given_default: Decimal = Decimal("0.60")
     capacity: CapacityPolicy = field(default_factory=CapacityPolicy)
+    return_bound: Decimal = ZERO  # how much dearer an offer may be and yet go first for what it returns
     good_share: Decimal = Decimal("0.40")  # an installment up to this share of the surplus is good news
 
 

@@ -9,7 +9,7 @@ from django.db.models import QuerySet
 
 from lending.affordability import CapacityPolicy, StressPolicy
 from lending.matching import MatchingPolicy, ProductAmortization, ProductTerms
-from lending.models import LendingPolicy, Parameter, ProductVersion
+from lending.models import CatalogueOffer, LendingPolicy, Parameter, ProductVersion
 from lending.parameters import MORATORY_SHARE, parameter
 from lending.policy import DecisionPolicy
 from lending.schedules import InsuranceBase
@@ -25,11 +25,20 @@ def published_products(on: date | None = None) -> QuerySet[ProductVersion]:
 
 def product_terms(version: ProductVersion) -> ProductTerms:
     """The terms as matching and the simulator take them; `product_id` is the version's key."""
+    return _terms(version, version.institution_id, version.product.name, version.product.segment)
+
+
+def catalogue_terms(offer: CatalogueOffer) -> ProductTerms:
+    """The same of published terms in the catalogue."""
+    return _terms(offer, offer.lender_id, offer.name, offer.segment)
+
+
+def _terms(version: ProductVersion | CatalogueOffer, institution_id: int, name: str, segment: str) -> ProductTerms:
     return ProductTerms(
         product_id=version.pk,
-        institution_id=version.institution_id,
-        name=version.product.name,
-        segment=version.product.segment,
+        institution_id=institution_id,
+        name=name,
+        segment=segment,
         amount_min=version.amount_min,
         amount_max=version.amount_max,
         term_min=version.term_min,
@@ -71,15 +80,20 @@ def policy_in_force() -> LendingPolicy:
     return LendingPolicy.objects.order_by("-number").first() or LendingPolicy(number=0)
 
 
-def stress_policy(policy: LendingPolicy) -> StressPolicy:
+def stress_policy(policy: LendingPolicy | CatalogueOffer) -> StressPolicy:
     return StressPolicy(sales_drop=policy.income_stress, income_drop=policy.income_stress)
 
 
 def matching_policy(policy: LendingPolicy, cap: Parameter | None) -> MatchingPolicy:
     return MatchingPolicy(
         usury_cap=cap.value if cap else None,
-        capacity=CapacityPolicy(policy.installment_to_surplus, policy.installment_to_stressed),
+        capacity=capacity_policy(policy),
+        return_bound=policy.return_bound,
     )
+
+
+def capacity_policy(policy: LendingPolicy | CatalogueOffer) -> CapacityPolicy:
+    return CapacityPolicy(policy.installment_to_surplus, policy.installment_to_stressed, policy.installments_to_income)
 
 
 def decision_policy(policy: LendingPolicy) -> DecisionPolicy:

@@ -20,7 +20,7 @@ from accounts.consent import granted_purposes
 from accounts.errors import DomainError
 from accounts.models import Consent
 from accounts.tenancy.scope import current_institution_id, institution_scope
-from lending.models import Application, Assessment, Decision, LendingPolicy, Offer
+from lending.models import Application, Assessment, Decision, Offer
 from lending.models.assessments import Outcome
 from lending.policy import Recommendation
 from lending.selectors.applications import application_for
@@ -213,7 +213,7 @@ def _store(cases: Sequence[Case], terms: Terms) -> list[Assessment]:
     institution_id = current_institution_id()
     assessments, decisions, offers = [], [], []
     for case in cases:
-        assessment = _assessment(case, terms.policy)
+        assessment = _assessment(case, terms)
         decision = Decision(
             application_id=case.application.pk,
             assessment=assessment,
@@ -234,13 +234,15 @@ def _store(cases: Sequence[Case], terms: Terms) -> list[Assessment]:
     return assessments
 
 
-def _assessment(case: Case, policy: LendingPolicy) -> Assessment:
+def _assessment(case: Case, terms: Terms) -> Assessment:
     recommendation, evaluation = case.recommendation, case.evaluation
     return Assessment(
         application_id=case.application.pk,
         attempt=case.attempt,
         score_id=case.risk.score_id if case.risk else None,
-        policy=policy,
+        policy=terms.policy,
+        trial=terms.trial,
+        in_trial=terms.in_trial(case.application.pk),
         recommendation=str(recommendation.outcome),
         reason_codes=list(recommendation.reason_codes),
         reasons=[reason.as_json() for reason in recommendation.reasons],

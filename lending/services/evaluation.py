@@ -26,7 +26,7 @@ from lending.matching import (
     price,
 )
 from lending.matching.eligibility import eligibility
-from lending.models import Application, LendingPolicy, Offer, ProductVersion
+from lending.models import Application, LendingPolicy, MatchingTrial, Offer, ProductVersion
 from lending.policy import Outcome, Recommendation, decide
 from lending.reasons import BLOCK, INFO, VERIFY, Reason
 from lending.schedules import Schedule, build_schedule
@@ -39,6 +39,7 @@ from lending.selectors.products import (
     stress_policy,
     usury_cap,
 )
+from scoring.arms import BUCKETS, bucket
 
 # Rules of prudence; all other rules say whom a product is for, or come from the law.
 PERSON_MAY_OVERRULE: Final = frozenset({"score_low", "activity_short", "creditors_many", "harvest_out_of_term"})
@@ -53,6 +54,17 @@ class Terms:
     versions: Mapping[UUID, ProductVersion]
     products: Sequence[ProductTerms]
     matching: MatchingPolicy
+    trial: MatchingTrial | None = None
+
+    def in_trial(self, application_id: UUID) -> bool:
+        """Whether the trial's rule ranks this application's offers: the same answer whenever it is asked."""
+        return self.trial is not None and bucket(application_id, self.trial.pk) < self.trial.share * BUCKETS
+
+    def matching_for(self, application_id: UUID) -> MatchingPolicy:
+        """The policy's rules, or the trial's."""
+        if self.trial is None or not self.in_trial(application_id):
+            return self.matching
+        return replace(self.matching, return_bound=self.trial.return_bound)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +96,7 @@ def terms_in_force(policy: LendingPolicy) -> Terms:
         versions=versions,
         products=[product_terms(version) for version in versions.values()],
         matching=matching_policy(policy, usury_cap(on)),
+        trial=MatchingTrial.objects.filter(ended_at=None).first(),
     )
 
 
@@ -101,7 +114,7 @@ def evaluate(application: Application, risk: Risk | None, terms: Terms, *, autom
     declared, verified = known_facts(application)
     affordability = assess(application.segment, declared, verified, stress_policy(terms.policy))
     matches = match(_profile(application, {**declared, **verified}, affordability, risk, terms.on), terms.products,
-                    terms.matching)  # fmt: skip
+                    terms.matching_for(application.pk))  # fmt: skip
     creditors = {**declared, **verified}.get("creditors")
     recommendation = decide(
         risk.pd if risk else None,

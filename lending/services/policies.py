@@ -13,8 +13,10 @@ from accounts.clock import today
 from accounts.errors import InvalidInput
 from accounts.formats import format_percent
 from accounts.tenancy.scope import current_institution_id
+from lending.matching.products import LARGEST_RETURN_BOUND
 from lending.models import LendingPolicy
 from lending.selectors.products import moratory_cap, policy_in_force
+from lending.services.catalogue import follow_policy
 
 FIELDS: Final = (
     "approve_from",
@@ -24,6 +26,8 @@ FIELDS: Final = (
     "installment_to_stressed",
     "income_stress",
     "creditors_max",
+    "installments_to_income",
+    "return_bound",
     "automatic_limit",
     "offer_days",
     "decision_hours",
@@ -51,6 +55,7 @@ def save_policy(*, actor: Actor, **values: Any) -> LendingPolicy:
     if before.pk and not changed:
         return before
     policy = _new_version(actor, after)
+    follow_policy(policy)
     audit.record(
         actor,
         "lending.policy.saved",
@@ -89,9 +94,18 @@ def _new_version(actor: Actor, values: dict[str, Any]) -> LendingPolicy:
         policy.full_clean(validate_unique=False, validate_constraints=False)
     except ValidationError as refusal:
         errors = refusal.message_dict
-    for name in ("pd_max", "installment_to_surplus", "installment_to_stressed", "income_stress", "par30_limit"):
+    for name in (
+        "pd_max",
+        "installment_to_surplus",
+        "installment_to_stressed",
+        "income_stress",
+        "par30_limit",
+        "installments_to_income",
+    ):
         if name not in errors and not 0 <= getattr(policy, name) <= 1:
             errors[name] = [_("Escribe un porcentaje de 0 a 100")]
+    if "return_bound" not in errors and not 0 <= policy.return_bound <= LARGEST_RETURN_BOUND:
+        errors["return_bound"] = [_("Escribe un porcentaje de 0 a 5: más allá perjudica a quien pide")]
     for name in ("approve_from", "decline_below"):
         if name not in errors and not 300 <= getattr(policy, name) <= 850:
             errors[name] = [_("El puntaje va de 300 a 850")]

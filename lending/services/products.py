@@ -23,6 +23,7 @@ from lending.matching import publication_problems
 from lending.models import Product, ProductVersion
 from lending.reasons import CROPS, DEPARTMENTS, SECTORS
 from lending.selectors.products import product_terms, usury_cap
+from lending.services.catalogue import close_version, list_version
 from lending.services.policies import save_policy
 from scoring.models import Segment
 
@@ -137,9 +138,11 @@ def publish_product(*, version_id: UUID, actor: Actor, on: date | None = None) -
     if previous:
         previous.status, previous.withdrawn_on = Status.WITHDRAWN, on
         previous.save(update_fields=["status", "withdrawn_on"])
+        close_version(previous, on)
     version.status, version.published_on = Status.PUBLISHED, on
     version.published_by_id, version.published_at = actor.user_id, timezone.now()
     version.save(update_fields=["status", "published_on", "published_by", "published_at"])
+    list_version(version)
     cap = usury_cap(on, version.currency)
     audit.record(
         actor,
@@ -168,6 +171,7 @@ def withdraw_product(*, product_id: UUID, actor: Actor, on: date | None = None) 
         on = on or today()
         version.status, version.withdrawn_on = Status.WITHDRAWN, on
         version.save(update_fields=["status", "withdrawn_on"])
+        close_version(version, on)
         audit.record(actor, "lending.product.withdrawn", version, product=product.pk, number=version.number, on=on)
     return product
 

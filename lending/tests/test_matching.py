@@ -339,3 +339,72 @@ def test_no_offer_ever_breaks_the_policy(amount, months, pd, surplus, stressed, 
         assert offer.total - min(offer.received, cost) <= room * offer.term_months
     if way is ProductAmortization.HARVEST and harvest:
         assert offer.schedule.rows[-1].due_on.month == harvest
+
+
+def test_what_an_offer_returns_moves_it_ahead_only_inside_the_stated_bound():
+    """A costs about 2 % more than B and returns more: a wider bound lets it go first, a narrower one does not."""
+    dear = product("a-dear", tea_min=Decimal("0.41"), tea_max=Decimal("0.41"))
+    cheap = product("b-cheap", tea_min=Decimal("0.40"), tea_max=Decimal("0.40"))
+    asked = shopkeeper(pd=Decimal("0.01"))
+    costs = {answer.product_id: answer.schedule.totals.cost for answer in match(asked, [dear, cheap], POLICY)}
+    excess = costs["a-dear"] / costs["b-cheap"] - 1
+    assert [answer.product_id for answer in match(asked, [dear, cheap], POLICY)] == ["b-cheap", "a-dear"]
+    wide, narrow = (replace(POLICY, return_bound=bound) for bound in (excess * Decimal("1.1"), excess / 2))
+    first, second = match(asked, [dear, cheap], wide)
+    assert (first.product_id, first.rank) == ("a-dear", 1)
+    assert "dearer_than_cheapest" in codes(first)
+    assert "cheapest" in codes(second)
+    assert "cheapest" not in codes(first)
+    assert match(asked, [dear, cheap], narrow)[0].product_id == "b-cheap"
+
+
+@settings(deadline=None, max_examples=60)
+@given(
+    st.lists(st.integers(3000, 9000), min_size=2, max_size=5, unique=True),
+    st.integers(0, 500),
+    st.integers(0, 3000),
+)
+def test_nothing_goes_before_an_offer_cheaper_by_more_than_the_bound(rates, bound, pd):
+    products = [product(f"p{tea}", tea_min=Decimal(tea) / 10000, tea_max=Decimal(tea) / 10000) for tea in rates]
+    policy = replace(POLICY, return_bound=Decimal(bound) / 10_000)
+    offers = [answer for answer in match(shopkeeper(pd=Decimal(pd) / 10_000), products, policy) if answer.eligible]
+    offers = [offer for offer in offers if offer.amount == 3000]
+    for place, offer in enumerate(offers):
+        for later in offers[place:]:
+            cost, other = (one.schedule.totals.cost for one in (offer, later))
+            assert cost <= other * (1 + policy.return_bound)
+
+
+def test_debts_over_the_limit_of_income_are_a_no_of_their_own():
+    """The household is left with money, but 41 of every 100 soles it earns go to installments already."""
+    table = assess("household", {
+        "monthly_income": Decimal(3000), "household_expenses": Decimal(800), "other_installments": Decimal(1230),
+    })  # fmt: skip
+    assert table.net_income == 3000
+    asked = shopkeeper(segment="household", affordability=table)
+    answer = one(asked, product(segment="household"))
+    [block] = answer.blocks
+    assert (block.code, block.params) == ("over_indebted", {"share": 41, "limit": 40})
+    assert block.text
+    assert block.advice
+    loose = replace(POLICY, capacity=replace(POLICY.capacity, installments_to_income=Decimal("0.6")))
+    assert one(asked, product(segment="household"), loose).eligible
+
+
+def test_room_beside_other_debts_counts_against_the_income():
+    table = assess("household", {
+        "monthly_income": Decimal(3000), "household_expenses": Decimal(500), "other_installments": Decimal(1000),
+    })  # fmt: skip
+    assert largest_installment(table, POLICY.capacity) == 200  # 40 % of 3,000 less 1,000
+    refused = one(
+        shopkeeper(segment="household", affordability=table),
+        product(segment="household", amount_min=Decimal(3000), term_max=12),
+    )
+    [block] = refused.blocks
+    assert block.code == "not_affordable"
+    richer = assess("household", {
+        "monthly_income": Decimal(3000 + int(block.params["missing"])), "household_expenses": Decimal(500),
+        "other_installments": Decimal(1000),
+    })  # fmt: skip
+    asked = shopkeeper(segment="household", affordability=richer)
+    assert one(asked, product(segment="household", amount_min=Decimal(3000), term_max=12)).eligible

@@ -32,6 +32,14 @@ def test_many_at_once_get_the_very_answers_of_one_by_one(products, seed):
     assert match_many(crowd, products, benchmark.POLICY).offers.sum() > 50
 
 
+def test_a_weighed_return_ranks_alike_one_by_one_and_at_once():
+    crowd, profiles = benchmark.a_crowd(80, 8, sample=80)
+    weighed = replace(benchmark.POLICY, return_bound=Decimal("0.05"))
+    assert benchmark.differing(crowd, profiles, PRODUCTS, weighed) == []
+    plain, moved = (match_many(crowd, PRODUCTS, policy) for policy in (benchmark.POLICY, weighed))
+    assert (plain.product != moved.product).any()
+
+
 def test_profiles_become_the_same_columns():
     crowd, profiles = benchmark.a_crowd(50, 4, sample=50)
     columns = Applicants.from_profiles(profiles, benchmark.POLICY.capacity)
