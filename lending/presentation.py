@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
-from typing import Any
+from typing import Any, Final
 
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
@@ -12,10 +12,17 @@ from accounts.errors import DomainError
 from accounts.formats import format_day, format_money, format_number, format_percent
 from lending.matching import MatchingPolicy, ProductTerms
 from lending.money import format_soles
-from lending.reasons import SEGMENTS
+from lending.reasons import BAD, BLOCK, GOOD, SEGMENTS, VERIFY, Reason
 from lending.schedules import Amortization, Schedule
 from lending.simulation import CostRange, simulate
 from scoring.features import FEATURES
+
+KINDS: Final = {GOOD: "ok", BAD: "warn", BLOCK: "bad", VERIFY: "warn"}
+
+
+def shown_reason(reason: Reason) -> dict[str, str]:
+    """A reason with what to do about it, and the sign it stands beside."""
+    return {"text": f"{reason.text} {reason.advice}".strip(), "kind": KINDS.get(reason.tone, "mut")}
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,6 +33,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("<institution:slug>desk/audit/", include("portal.oversight.urls")),
     path("<institution:slug>desk/fairness/", own_report, name="fairness"),
     path("<institution:slug>", include("lending.urls")),
+    path("", include("lending.urls.market")),
     path("", include((platform, "portal"))),
 ]
 handler400 = "portal.errors_http.bad_request"

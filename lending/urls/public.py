@@ -3,10 +3,14 @@
 from django.urls import path
 
 from lending.views import about_you, apply, complaints, contracts, documents, my, my_data, public
+from lending.views import about_you, apply, complaints, contracts, documents, my, public
+from lending.views import apply, check, documents, my, public
 
 urlpatterns = [
     path("", public.landing, name="landing"),
     path("simulate/", public.simulator, name="simulator"),
+    path("check/", check.check, name="check"),
+    path("check/keep/", check.keep_check, name="check_keep"),
     path("rates/", public.tariff, name="tariff"),
     path("complaints/", complaints.book, name="complaints"),
     path("complaints/find/", complaints.find, name="complaint_find"),

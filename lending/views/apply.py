@@ -26,6 +26,7 @@ from lending.models import Application
 from lending.reasons import SEGMENTS
 from lending.selectors.products import published_products
 from lending.services.applications import save_step, start_application, submit_application
+from lending.views.check import kept_answers
 from lending.views.drafts import REQUEST, Draft, lending_limits, own_draft
 from lending.views.review import Summary
 
@@ -90,6 +91,8 @@ def _started(request: Request, form: StepForm, product_id: UUID | None, *, at_co
     application = save_step(
         application_id=application.pk, actor=actor, step=REQUEST, answers=form.answers, complete=True
     )
+    for step, answers in ({} if at_counter else kept_answers(request, form.segment)).items():
+        application = save_step(application_id=application.pk, actor=actor, step=step, answers=answers, complete=False)
     draft = Draft(application, request.institution)
     return draft.url(draft.after(REQUEST))
 

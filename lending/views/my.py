@@ -19,7 +19,7 @@ from accounts.http import Request
 from lending import facts as declared_facts
 from lending import presentation
 from lending.models import Application, Offer, ProductVersion
-from lending.reasons import BAD, BLOCK, GOOD, VERIFY, Reason
+from lending.reasons import Reason
 from lending.selectors.contracts import standing_contract
 from lending.selectors.results import Result, State, offer_schedule, result_for, result_of
 from lending.services.applications import withdraw_application
@@ -27,7 +27,6 @@ from lending.services.contracts import make_contract
 from lending.services.decisions import choose_offer, request_review
 from lending.views.public import slug_of
 
-KINDS: Final = {GOOD: "ok", BAD: "warn", BLOCK: "bad", VERIFY: "warn"}
 SORTS: Final = {
     "cost": lambda offer: offer.rank,
     "payment": lambda offer: (offer.installment, offer.rank),
@@ -189,9 +188,7 @@ def _page(request: Request, found: Result) -> dict[str, Any]:
         "page_title": TITLES[found.state],
     }
     if found.state is State.WAITING:
-        seen = request.GET.get("seen", "")
-        looks = int(seen) if seen.isascii() and seen.isdigit() and len(seen) < 6 else 0
-        return context | {"looks": looks + 1, "delay": _delay(looks), "takes_long": looks >= TAKES_LONG}
+        return context | patience(request)
     sort = request.GET.get("sort", "")
     sort = sort if sort in SORTS else "cost"
     offers = [] if found.state is State.DECLINED else sorted(found.offers, key=SORTS[sort])
@@ -200,9 +197,9 @@ def _page(request: Request, found: Result) -> dict[str, Any]:
         "first_name": applicant.full_name.split(" ")[0].title() if applicant else "",
         "sort": sort,
         "offers": [_offer(request, found, one, place) for place, one in enumerate(offers, start=1)],
-        "reasons": [_shown(reason) for reason in found.reasons],
+        "reasons": [presentation.shown_reason(reason) for reason in found.reasons],
         "refusals": [
-            (one.name, [_shown(reason)["text"] for reason in one.reasons])
+            (one.name, [presentation.shown_reason(reason)["text"] for reason in one.reasons])
             for one in found.refusals
             if not one.is_for_others
         ],
@@ -248,7 +245,7 @@ def _offer(request: Request, found: Result, offer: Offer, place: int) -> dict[st
         "count": offer.installments,
         "tcea": format_percent(offer.tcea),
         "total": format_money(offer.total),
-        "reasons": [_shown(Reason.from_json(data)) for data in offer.reasons],
+        "reasons": [presentation.shown_reason(Reason.from_json(data)) for data in offer.reasons],
         "choose_url": reverse("lending:my_choose", args=args) if _may_choose(found.application, offer) else "",
         "schedule_url": reverse("lending:my_offer", args=args),
     }
@@ -265,7 +262,10 @@ def _harvest_payment(offer: Offer) -> dict[str, Any]:
     low, high = min(row.total for row in before), max(row.total for row in before)
     amounts = format_money(low) if low == high else f"{format_money(low)} a {format_money(high)}"
     text = _("Antes pagas solo interés: %(count)s cuotas de %(amounts)s.") % {"count": len(before), "amounts": amounts}
-    reasons = [{"text": text, "kind": "mut"}, *(_shown(Reason.from_json(data)) for data in offer.reasons)]
+    reasons = [
+        {"text": text, "kind": "mut"},
+        *(presentation.shown_reason(Reason.from_json(data)) for data in offer.reasons),
+    ]
     return {"payment_label": _("Pagas a la cosecha"), "count": 1, "reasons": reasons}
 
 
@@ -273,10 +273,9 @@ def _may_choose(application: Application, offer: Offer) -> bool:
     return application.status == Application.Status.APPROVED and offer.status == Offer.Status.OPEN
 
 
-def _shown(reason: Reason) -> dict[str, str]:
-    """A reason with what to do about it, and the sign it stands beside."""
-    return {"text": f"{reason.text} {reason.advice}".strip(), "kind": KINDS.get(reason.tone, "mut")}
-
-
-def _delay(looks: int) -> int:
-    return next((seconds for below, seconds in PATIENCE if looks < below), LATER)
+def patience(request: Request) -> dict[str, Any]:
+    """When a page that waits looks again, and whether it has waited long."""
+    seen = request.GET.get("seen", "")
+    looks = int(seen) if seen.isascii() and seen.isdigit() and len(seen) < 6 else 0
+    delay = next((seconds for below, seconds in PATIENCE if looks < below), LATER)
+    return {"looks": looks + 1, "delay": delay, "takes_long": looks >= TAKES_LONG}

@@ -17,10 +17,12 @@ from django.http import HttpResponse
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
 
 from accounts.actors import Actor
+from accounts.clock import today
 from accounts.models import Institution, Membership, User
 from accounts.permissions import PERMISSIONS, roles_allowed
 from accounts.services.api_clients import create_api_client
 from accounts.services.people import set_up_second_step
+from accounts.tenancy.scope import institution_scope, person_scope
 from accounts.tests import fixtures
 from accounts.tests.fixtures import OutsideClient
 from lending.facts import STEPS
@@ -29,6 +31,9 @@ from lending.services.applications import start_application
 from lending.services.complaints import file_complaint
 from lending.services.contracts import make_contract
 from lending.services.data_rights import make_data_request
+from lending.models import Application, CatalogueOffer, MarketOffer, MarketRequest, Offer, ProductVersion
+from lending.services.applications import start_application
+from lending.services.catalogue import list_version
 from lending.services.documents import add_document
 from lending.tests import walk
 from lending.tests.conftest import assessed, cap, champions, products, ready  # noqa: F401  (fixtures)
@@ -101,6 +106,17 @@ ADDRESSES: dict[str, Address] = {
     "portal:brand_stylesheet": PUBLIC,
     "portal:styleguide": PUBLIC,  # in the demo
     "portal:scheme_stylesheet": PUBLIC,
+    # between lenders
+    "market:check": PUBLIC,
+    "market:check_keep": Address(post=EVERYBODY),
+    "market:home": Address(get=SIGNED_IN),
+    "market:start": Address(get=SIGNED_IN, post=SIGNED_IN),
+    "market:request": Address(get=OWNER),
+    "market:progress": Address(get=OWNER, headers=HTMX),
+    "market:forget": Address(get=OWNER, post=OWNER),
+    "market:offer": Address(get=OWNER),
+    "market:choose": Address(post=OWNER),
+    "market:step": Address(get=OWNER, post=OWNER),
     # signing up and in
     **dict.fromkeys(
         (
@@ -139,11 +155,14 @@ ADDRESSES: dict[str, Address] = {
     "api:application-submit": Address(post=OWNER, sent=body_of, as_json=True),
     "api:application-choose": Address(post=OWNER),
     "api:application-review": Address(post=OWNER, sent=lambda: {"message": "Revisen mi caso, por favor."}),
+    "lending:check_keep": Address(post=EVERYBODY),
     # the institution's public pages
     **dict.fromkeys(
         (
             *("lending:landing", "lending:simulator", "lending:tariff"),
             *("lending:data_use", "lending:score_explained"),
+            *("lending:landing", "lending:simulator", "lending:tariff", "lending:check"),
+            *("lending:complaints", "lending:data_use", "lending:score_explained"),
         ),
         PUBLIC,
     ),
@@ -300,9 +319,12 @@ class World:
     values: dict[str, Any]
     draft: Application
     people: dict[str, Actor]
+    market_offer_id: Any
 
     def values_for(self, name: str) -> dict[str, Any]:
         """Steps of applying belong to the draft, everything else to the assessed application."""
+        if name in ("market:offer", "market:choose"):
+            return {**self.values, "offer_id": self.market_offer_id}
         if name.startswith("lending:apply_") or name == "api:application-submit":
             return {**self.values, "application_id": self.draft.pk, "pk": self.draft.pk}
         return self.values
@@ -327,12 +349,17 @@ def world(institution: Institution, other_institution: Institution, assessed: An
     document = add_document(application_id=application.pk, actor=people["owner"], kind="income", upload=walk.photo())
     client, _secret = create_api_client(actor=people["manager"], name="Banca móvil")
     version = ProductVersion.objects.first()
+    with institution_scope(institution.pk):
+        list_version(version)
+    with person_scope(people["owner"].user_id):
+        market_request, market_offer = compared(people["owner"], CatalogueOffer.objects.get(pk=version.pk))
     bystander = Membership.objects.get(pk=people["cashier"].membership_id)
     values = {
         "slug": institution.slug,
         "application_id": application.pk,
         "pk": application.pk,
         "offer_id": Offer.objects.first().pk,
+        "request_id": market_request.pk,
         "document_id": document.pk,
         "contract_id": contract_of(assessed("household", actor=people["owner"])).pk,
         "step": STEPS["household"][0].name,
@@ -353,7 +380,20 @@ def world(institution: Institution, other_institution: Institution, assessed: An
         "content_type_id": 1,
         "app_label": "accounts",
     }
-    return World(institution, values, draft, people)
+    return World(institution, values, draft, people, market_offer.pk)
+
+
+def compared(owner: Actor, terms: CatalogueOffer) -> tuple[MarketRequest, MarketOffer]:
+    """A national request of the owner with one offer that may be chosen."""
+    request = MarketRequest.objects.create(
+        user_id=owner.user_id, segment=terms.segment, status=MarketRequest.Status.ANSWERED, amount=1000, term_months=6
+    )
+    offer = MarketOffer.objects.create(
+        user_id=owner.user_id, request=request, terms=terms, lender_id=terms.lender_id, status="open", rank=1,
+        amount=1000, received=1000, term_months=6, installments=6, installment=190, total=1140, tea=terms.tea_min,
+        tcea=terms.tea_min, disbursement_on=today(), valid_until=today(),
+    )  # fmt: skip
+    return request, offer
 
 
 def contract_of(application: Application) -> Contract:
