@@ -1,0 +1,1 @@
+"""Tables that people bring: read cell by cell, so that each complaint names its row and its column."""
