@@ -52,6 +52,7 @@ PERMISSIONS: dict[str, frozenset[str]] = {
     "lending.make_contract": frozenset({"officer"}),
     "lending.view_products": STAFF,
     "lending.manage_products": frozenset({"manager"}),
+    "lending.match_file": frozenset({"manager", "analyst", "officer", "system"}),
     "lending.manage_policy": frozenset({"manager"}),
     "lending.close_day": frozenset({"manager", "system"}),
     "lending.generate_portfolio": frozenset({"system"}),

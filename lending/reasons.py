@@ -194,6 +194,7 @@ TEXTS: Final[dict[str, str | Promise]] = {
         "Tus cuotas de ahora usan %(share)s de cada 100 soles que ganas, y el límite es %(limit)s."
     ),
     "not_affordable": gettext_lazy("La cuota más baja sería de %(installment)s y te alcanza hasta %(room)s al mes."),
+    "not_affordable_now": gettext_lazy("Ninguna cuota cabe en lo que te alcanza al mes, %(room)s."),
     "income_unknown": gettext_lazy("Falta saber tus ingresos para calcular una cuota que puedas pagar."),
     "harvest_out_of_term": gettext_lazy("Tu cosecha de %(month)s queda fuera de sus plazos."),
     # What a person still has to check

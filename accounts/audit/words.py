@@ -72,6 +72,8 @@ EVENTS: Final[dict[str, Any]] = {
     "lending.legal_value.added": _("Valor legal agregado"),
     "lending.policy.saved": _("Política de decisión guardada"),
     "lending.products.imported": _("Productos y oportunidades importados de un archivo"),
+    "lending.offer.rated": _("Ofertas calificadas por el solicitante"),
+    "lending.offer.declined": _("Ofertas no aceptadas por el solicitante"),
     "lending.trial.started": _("Prueba de orden de ofertas empezada"),
     "lending.trial.ended": _("Prueba de orden de ofertas terminada"),
     # comparisons between lenders, each person's own

@@ -45,14 +45,16 @@ class SheetRefused(InvalidInput):
         self.problems = problems
 
 
-def read_sheet(name: str, content: bytes) -> list[tuple[int, dict[str, str]]]:
+def read_sheet(
+    name: str, content: bytes, *, largest: int = LARGEST_BYTES, most: int = MOST_ROWS
+) -> list[tuple[int, dict[str, str]]]:
     """Rows with their numbers, each cell by its heading in lower case; empty rows are left out.
 
     Raises InvalidInput (`file`) for what is no such table, is too large or has headings twice.
     """
-    if len(content) > LARGEST_BYTES:
-        raise _refused(_("El archivo pesa más de 5 MB: divídelo."))
-    lines = _xlsx(content) if name.lower().endswith(".xlsx") else _csv(content)
+    if len(content) > largest:
+        raise _refused(_("El archivo pesa más de %(size)s MB: divídelo.") % {"size": largest // 2**20})
+    lines = _xlsx(content, most) if name.lower().endswith(".xlsx") else _csv(content)
     headings = [cell.strip().lower() for cell in next(lines, [])]
     named = [heading for heading in headings if heading]
     if len(named) < 2:
@@ -63,8 +65,8 @@ def read_sheet(name: str, content: bytes) -> list[tuple[int, dict[str, str]]]:
     for number, cells in enumerate(lines, start=2):
         if any(cell.strip() for cell in cells):
             rows.append((number, {key: cell.strip() for key, cell in zip(headings, cells, strict=False) if key}))
-        if len(rows) > MOST_ROWS:
-            raise _refused(_("El archivo tiene más de %(most)s filas: divídelo.") % {"most": MOST_ROWS})
+        if len(rows) > most:
+            raise _refused(_("El archivo tiene más de %(most)s filas: divídelo.") % {"most": most})
     if not rows:
         raise _refused(_("El archivo no tiene filas."))
     return rows
@@ -91,15 +93,15 @@ def _csv(content: bytes) -> Iterator[list[str]]:
     return iter(csv.reader(io.StringIO(text), delimiter=separator))
 
 
-def _xlsx(content: bytes) -> Iterator[list[str]]:
+def _xlsx(content: bytes, most: int) -> Iterator[list[str]]:
     from openpyxl import load_workbook
 
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as packed:
             if sum(part.file_size for part in packed.infolist()) > LARGEST_UNPACKED:
-                raise _refused(_("El archivo pesa más de 5 MB: divídelo."))
+                raise _refused(_("El archivo tiene más de %(most)s filas: divídelo.") % {"most": most})
         sheet = load_workbook(io.BytesIO(content), read_only=True, data_only=True).worksheets[0]
-        lines = [[_text(cell) for cell in line] for line in sheet.iter_rows(max_row=MOST_ROWS + 2, values_only=True)]
+        lines = [[_text(cell) for cell in line] for line in sheet.iter_rows(max_row=most + 2, values_only=True)]
     except InvalidInput:
         raise
     except Exception as error:

@@ -21,7 +21,7 @@ from lending.matching.offers import Offers
 from lending.matching.principal_batch import PrincipalOffers
 from lending.matching.products import ApplicantProfile, MatchingPolicy, ProductAmortization, ProductTerms, price
 from lending.matching.ranking import WEIGHED, expected_return, inside_bound
-from lending.money import to_centimos
+from lending.money import ZERO, to_centimos
 from lending.reasons import CROPS, DEPARTMENTS, SECTORS, SEGMENTS
 from lending.schedules.arrays import TEA_SCALE
 
@@ -57,13 +57,14 @@ class Applicants:
     activity_months: NDArray[np.int64]
     creditors: NDArray[np.int64]
     harvest_month: NDArray[np.int64]
+    surplus: NDArray[np.int64] | None = None  # verified, céntimos a month; only for the words of the offers
 
     def __len__(self) -> int:
         return len(self.amount)
 
     def some(self, places: NDArray[np.intp]) -> "Applicants":
         """The people at these places."""
-        names = [name for name in self.__slots__ if name != "on"]
+        names = [name for name in self.__slots__ if name not in ("on", "surplus")]
         return Applicants(on=self.on, **{name: getattr(self, name)[places] for name in names})
 
     @classmethod
@@ -80,6 +81,7 @@ class Applicants:
             on=days.pop(),
             amount=_column(to_centimos(profile.amount) for profile in profiles),
             room=_column(to_centimos(largest_installment(profile.affordability, capacity)) for profile in profiles),
+            surplus=_column(to_centimos(profile.affordability.surplus_verified or ZERO) for profile in profiles),
             campaign_cost=_column(to_centimos(profile.affordability.campaign_cost) for profile in profiles),
             pd=_column(None if profile.pd is None else int(profile.pd * PD_SCALE) for profile in profiles),
             **columns,
@@ -90,7 +92,8 @@ class Applicants:
 class BestOffers:
     """The best offers of n people, best first, [n, top]; `product` is a place in the products, -1 for none.
 
-    Money in céntimos, `tea` in units of 1e-8, `tcea` a fraction. `offers` [n] counts every product that fits.
+    Money in céntimos, `tea` in units of 1e-8, `tcea` a fraction. `offers` [n] counts every product that fits;
+    `open` [n] tells whether any was open to the person at all, whatever they can pay.
     """
 
     product: NDArray[np.int64]
@@ -101,6 +104,7 @@ class BestOffers:
     total: NDArray[np.int64]
     tcea: NDArray[np.float64]
     offers: NDArray[np.int64]
+    open: NDArray[np.bool_]
 
 
 def coded(name: str, values: Sequence[str | None]) -> NDArray[np.int64]:
@@ -127,6 +131,7 @@ def match_many(
         places, candidates = group
         eligible = np.flatnonzero(_eligible(candidates, product))
         if eligible.size:
+            best.open[places[eligible]] = True
             chosen = candidates.some(eligible)
             teas = prices(chosen.pd, product, policy)
             search = LevelOffers if product.amortization is ProductAmortization.EQUAL_INSTALLMENTS else PrincipalOffers
@@ -188,6 +193,7 @@ class _Best:
         self.figures = {name: np.zeros((top, count), np.int64) for name in Offers.MONEY}
         self.tcea = np.zeros((top, count))
         self.offers = np.zeros(count, np.int64)
+        self.open = np.zeros(count, np.bool_)
 
     def add(self, turn: int, places: NDArray[np.intp], wanted: NDArray[np.int64], offers: Offers) -> None:
         """Offers of one product, each into its place; ties go to the product whose turn came first."""
@@ -222,7 +228,9 @@ class _Best:
         if self.policy.return_bound:
             slots = self._by_return()
             figures = {name: np.take_along_axis(values, slots, axis=0) for name, values in figures.items()}
-        return BestOffers(offers=self.offers, **{name: values[:top].T for name, values in figures.items()})
+        return BestOffers(
+            offers=self.offers, open=self.open, **{name: values[:top].T for name, values in figures.items()}
+        )
 
     def _by_return(self) -> NDArray[np.intp]:
         """The order of the slots [top, n]."""

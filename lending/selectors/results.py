@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from enum import StrEnum
 from typing import Final
 
@@ -98,6 +99,13 @@ class Result:
         )
 
     @property
+    def return_bound(self) -> Decimal:
+        """How much dearer than the cheapest an offer before it may be, by the rule that ranked these."""
+        if self.assessment is not None and self.assessment.in_trial and self.assessment.trial is not None:
+            return self.assessment.trial.return_bound
+        return self.policy.return_bound
+
+    @property
     def chosen(self) -> Offer | None:
         return next((one for one in self.offers if one.status == Offer.Status.CHOSEN), None)
 
@@ -125,7 +133,7 @@ def result_of(application: Application) -> Result:
     state = _STATES[Status(application.status)]
     assessment = (
         Assessment.objects.filter(application_id=application.pk)
-        .select_related("score__model", "policy")
+        .select_related("score__model", "policy", "trial")
         .order_by("-attempt")
         .first()
     )

@@ -5,8 +5,9 @@ import numpy as np
 import pytest
 
 from benchmarks import matching as benchmark
-from lending.matching import MatchingPolicy, ProductAmortization, price
+from lending.matching import MatchingPolicy, ProductAmortization, match, price
 from lending.matching.batch import PD_SCALE, UNKNOWN, Applicants, coded, match_many, prices
+from lending.matching.told import no_offer_reason, offer_reasons, tell
 from lending.schedules import InsuranceBase
 
 PRODUCTS = benchmark.a_catalogue(30, seed=7)
@@ -33,8 +34,8 @@ def test_many_at_once_get_the_very_answers_of_one_by_one(products, seed):
 
 
 def test_a_weighed_return_ranks_alike_one_by_one_and_at_once():
-    crowd, profiles = benchmark.a_crowd(80, 8, sample=80)
-    weighed = replace(benchmark.POLICY, return_bound=Decimal("0.05"))
+    crowd, profiles = benchmark.a_crowd(200, 8, sample=200)
+    weighed = replace(benchmark.POLICY, return_bound=Decimal("0.3"))
     assert benchmark.differing(crowd, profiles, PRODUCTS, weighed) == []
     plain, moved = (match_many(crowd, PRODUCTS, policy) for policy in (benchmark.POLICY, weighed))
     assert (plain.product != moved.product).any()
@@ -85,3 +86,24 @@ def test_the_plain_loop_of_the_benchmark_gives_the_same_answers():
     result = benchmark.run(people=400, products=40, rounds=1)
     assert result["answers_that_differ"] == 0
     assert result["eligible_share"] > 0
+
+
+@pytest.mark.parametrize(("products", "seed"), [(PRODUCTS, 11), (MIXED, 12)])
+def test_reasons_told_at_once_are_those_of_one_by_one(products, seed):
+    _crowd, profiles = benchmark.a_crowd(60, seed, sample=60)
+    people = Applicants.from_profiles(profiles, benchmark.POLICY.capacity)
+    best = match_many(people, products, benchmark.POLICY)
+    told = tell(people, products, best)
+    compared = 0
+    for person, profile in enumerate(profiles):
+        offers = [answer for answer in match(profile, products, benchmark.POLICY) if answer.eligible]
+        assert (no_offer_reason(people, best, person) is None) == bool(offers)
+        for slot, offer in enumerate(offers[:5]):
+            reasons = offer_reasons(told, best, products, person, slot)
+            named = {reason.code: reason.params for reason in offer.reasons}
+            for reason in reasons:
+                assert named[reason.code] == reason.params, reason.code
+            known = {"cheapest", "lowest_cost", "less_than_asked", "product_maximum", "single_payment", "fee", "no_fee"}
+            assert {code for code in named if code in known} == {one.code for one in reasons if one.code in known}
+            compared += 1
+    assert compared > 30

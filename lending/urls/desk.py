@@ -4,6 +4,7 @@ from django.urls import path
 
 from lending.views import contracts
 from lending.views.desk import case, complaints, data_rights, products, queue
+from lending.views.desk import case, complaints, imports, matching, products, queue
 
 urlpatterns = [
     path("desk/", queue.home, name="desk"),
@@ -22,6 +23,8 @@ urlpatterns = [
     path("desk/contracts/<uuid:contract_id>/pdf/", contracts.desk_pdf, name="desk_contract_pdf"),
     path("desk/documents/<uuid:document_id>/", case.review_paper, name="desk_document"),
     path("desk/products/", products.product_list, name="desk_products"),
+    path("desk/products/import/", imports.import_file, name="desk_products_import"),
+    path("desk/products/import/template.csv", imports.template, name="desk_products_template"),
     path("desk/products/new/", products.new_product, name="desk_product_new"),
     path("desk/products/<uuid:product_id>/", products.edit_product, name="desk_product"),
     path("desk/products/<uuid:product_id>/withdraw/", products.withdraw, name="desk_product_withdraw"),
@@ -33,5 +36,7 @@ urlpatterns = [
     path("desk/data-requests/", data_rights.worklist, name="desk_data"),
     path("desk/data-requests/<uuid:request_id>/", data_rights.show, name="desk_data_request"),
     path("desk/data-requests/<uuid:request_id>/extend/", data_rights.extend, name="desk_data_extend"),
+    path("desk/matching/", matching.matching_page, name="desk_matching"),
+    path("desk/matching/trials/<uuid:trial_id>/end/", matching.finish_trial, name="desk_matching_end"),
     path("desk/policy/", products.policy, name="desk_policy"),
 ]

@@ -5,6 +5,7 @@ from django.urls import path
 from lending.views import about_you, apply, complaints, contracts, documents, my, my_data, public
 from lending.views import about_you, apply, complaints, contracts, documents, my, public
 from lending.views import apply, check, documents, my, public
+from lending.views import about_you, apply, check, complaints, contracts, documents, my, public
 
 urlpatterns = [
     path("", public.landing, name="landing"),
@@ -34,6 +35,8 @@ urlpatterns = [
     path("my/<uuid:application_id>/", my.result, name="my_application"),
     path("my/<uuid:application_id>/progress/", my.progress, name="my_progress"),
     path("my/<uuid:application_id>/reasons/", my.reasons, name="my_reasons"),
+    path("my/<uuid:application_id>/rating/", my.rate, name="my_rate"),
+    path("my/<uuid:application_id>/decline/", my.decline, name="my_decline"),
     path("my/<uuid:application_id>/review/", my.ask_review, name="my_review"),
     path("my/<uuid:application_id>/about-you/", about_you.about_you, name="my_about_you"),
     path("my/<uuid:application_id>/withdraw/", my.withdraw, name="my_withdraw"),

@@ -37,13 +37,15 @@ from lending.selectors.products import catalogue_terms
 from lending.services import market
 from lending.views.cards import offer_card, opportunity_card
 from lending.views.check import kept_answers
-from lending.views.my import SORTS, patience
+from lending.views.my import SORTS as OWN_SORTS
+from lending.views.my import patience
 from scoring.explanations import main_reasons, tell_all
 
 STEPS: Final = ("request", "identity", "activity", "money", "lenders")
 Status = MarketRequest.Status
 KINDS: Final = {Status.SUBMITTED: "info", Status.ANSWERED: "ok", Status.CHOSEN: "ok"}
 SHOWN: Final = 4
+SORTS: Final = {**OWN_SORTS, "cost": lambda offer: offer.rank}  # between lenders rank is cost
 GOOD, FAIR = 640, 520  # of the score's bands, as the score page explains them
 
 

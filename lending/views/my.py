@@ -1,5 +1,6 @@
 """A person's own applications: the list, the answer and what follows from it."""
 
+from collections.abc import Sequence
 from typing import Any, Final
 from uuid import UUID
 
@@ -13,22 +14,25 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from accounts import access
-from accounts.errors import DomainError
+from accounts.errors import DomainError, InvalidInput
 from accounts.formats import format_day, format_money, format_percent
 from accounts.http import Request
 from lending import facts as declared_facts
 from lending import presentation
-from lending.models import Application, Offer, ProductVersion
+from lending.models import Application, Offer, OfferFeedback, ProductVersion
 from lending.reasons import Reason
 from lending.selectors.contracts import standing_contract
 from lending.selectors.results import Result, State, offer_schedule, result_for, result_of
 from lending.services.applications import withdraw_application
 from lending.services.contracts import make_contract
 from lending.services.decisions import choose_offer, request_review
+from lending.services.feedback import decline_offers, rate_offers
+from lending.views.cards import CHEAPEST
 from lending.views.public import slug_of
 
 SORTS: Final = {
-    "cost": lambda offer: offer.rank,
+    "rule": lambda offer: offer.rank,
+    "cost": lambda offer: (-offer.amount, offer.total - offer.net_disbursed, offer.rank),
     "payment": lambda offer: (offer.installment, offer.rank),
     "speed": lambda offer: (offer.disbursement_on, offer.rank),
 }
@@ -149,6 +153,34 @@ def choose(request: Request, slug: str, application_id: UUID, offer_id: UUID) ->
 
 @require_POST
 @access.signed_in
+def rate(request: Request, slug: str, application_id: UUID) -> HttpResponse:
+    """How well the offers fit."""
+    application = result_for(request.actor, application_id)
+    typed = request.POST.get("rating", "")
+    try:
+        rate_offers(
+            application_id=application.pk, actor=request.actor, comment=request.POST.get("comment", ""),
+            rating=int(typed) if typed.isascii() and typed.isdigit() else 0,
+        )  # fmt: skip
+    except InvalidInput as refusal:
+        messages.error(request, refusal.fields["rating"][0])
+    else:
+        messages.success(request, _("Gracias. Nos ayuda a ofrecer lo que sirve."))
+    return redirect("lending:my_application", slug, application_id)
+
+
+@require_POST
+@access.signed_in
+def decline(request: Request, slug: str, application_id: UUID) -> HttpResponse:
+    """Take none of the offers."""
+    application = result_for(request.actor, application_id)
+    decline_offers(application_id=application.pk, actor=request.actor)
+    messages.success(request, _("No elegiste ninguna oferta y tu solicitud quedó retirada."))
+    return redirect("lending:my_application", slug, application_id)
+
+
+@require_POST
+@access.signed_in
 def ask_review(request: Request, slug: str, application_id: UUID) -> HttpResponse:
     """Have a person look at the case."""
     application = result_for(request.actor, application_id)
@@ -190,7 +222,8 @@ def _page(request: Request, found: Result) -> dict[str, Any]:
     if found.state is State.WAITING:
         return context | patience(request)
     sort = request.GET.get("sort", "")
-    sort = sort if sort in SORTS else "cost"
+    by_rule = "rule" if found.return_bound else "cost"
+    sort = sort if sort in SORTS else by_rule
     offers = [] if found.state is State.DECLINED else sorted(found.offers, key=SORTS[sort])
     applicant = application.applicant
     return context | {
@@ -209,6 +242,9 @@ def _page(request: Request, found: Result) -> dict[str, Any]:
         "against": [{"text": one.text, "kind": "mut"} for one in found.against],
         **_contract(request, found),
         "valid_until": min((one.valid_until for one in offers), default=None),
+        "bound": found.return_bound,
+        "rating": OfferFeedback.objects.filter(application_id=application.pk).first(),
+        "may_decline": found.state is State.APPROVED and bool(offers) and found.chosen is None,
         "may_review": found.review is None and found.decision is None,
     }
 
@@ -231,7 +267,7 @@ def _offer(request: Request, found: Result, offer: Offer, place: int) -> dict[st
     chosen = offer.status == Offer.Status.CHOSEN
     card = {
         "rank": place,
-        "best": offer.rank == 1 and not chosen and len(found.offers) > 1,
+        "best": not chosen and len(found.offers) > 1 and offer.pk == cheapest_of(found.offers),
         "institution": request.institution,
         "title": version.product.name,
         "product": _("%(kind)s, TEA %(tea)s")
@@ -254,6 +290,12 @@ def _offer(request: Request, found: Result, offer: Offer, place: int) -> dict[st
     elif version.amortization == ProductVersion.Amortization.HARVEST and offer.installments > 1:
         card |= _harvest_payment(offer)
     return card
+
+
+def cheapest_of(offers: Sequence[Offer]) -> UUID:
+    """The one that was told to be so; the first of those where nobody compared them."""
+    told = [one for one in offers if any(reason["code"] in CHEAPEST for reason in one.reasons)]
+    return min(told or offers, key=lambda one: one.rank).pk
 
 
 def _harvest_payment(offer: Offer) -> dict[str, Any]:

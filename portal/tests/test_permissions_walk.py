@@ -7,6 +7,7 @@ Let in means the page, or a word about the form that was sent. Kept out means se
 import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from decimal import Decimal
 from http.cookies import SimpleCookie
 from itertools import count
 from typing import Any
@@ -32,9 +33,22 @@ from lending.services.complaints import file_complaint
 from lending.services.contracts import make_contract
 from lending.services.data_rights import make_data_request
 from lending.models import Application, CatalogueOffer, MarketOffer, MarketRequest, Offer, ProductVersion
+from lending.models import (
+    Application,
+    CatalogueOffer,
+    Contract,
+    LendingPolicy,
+    MarketOffer,
+    MarketRequest,
+    Offer,
+    ProductVersion,
+)
 from lending.services.applications import start_application
 from lending.services.catalogue import list_version
+from lending.services.complaints import file_complaint
+from lending.services.contracts import make_contract
 from lending.services.documents import add_document
+from lending.services.trials import start_trial
 from lending.tests import walk
 from lending.tests.conftest import assessed, cap, champions, products, ready  # noqa: F401  (fixtures)
 from lending.tests.test_api import body_of
@@ -182,6 +196,8 @@ ADDRESSES: dict[str, Address] = {
     "lending:my_application": Address(get=OWNER),
     "lending:my_progress": Address(get=OWNER, headers=HTMX),
     "lending:my_reasons": Address(get=OWNER),
+    "lending:my_rate": Address(post=OWNER, sent=lambda: {"rating": "4"}),
+    "lending:my_decline": Address(post=OWNER),
     "lending:my_review": Address(post=OWNER),
     "lending:my_withdraw": Address(get=OWNER, post=OWNER),
     "lending:my_about_you": Address(get=OWNER, post=OWNER),
@@ -208,9 +224,13 @@ ADDRESSES: dict[str, Address] = {
     "lending:desk_document": Address(get=holders("lending.view_documents"), post=holders("lending.review_documents")),
     "lending:desk_products": Address(get=holders("lending.view_products")),
     "lending:desk_product_new": PRODUCT_PAGE,
+    "lending:desk_products_import": PRODUCT_PAGE,
+    "lending:desk_products_template": Address(get=holders("lending.manage_products")),
     "lending:desk_product": PRODUCT_PAGE,
     "lending:desk_product_withdraw": PRODUCT_ACT,
     "lending:desk_product_publish": PRODUCT_ACT,
+    "lending:desk_matching": Address(get=holders("lending.manage_policy"), post=holders("lending.manage_policy")),
+    "lending:desk_matching_end": Address(post=holders("lending.manage_policy")),
     "lending:desk_policy": Address(get=holders("lending.manage_policy"), post=holders("lending.manage_policy")),
     # one's own data, and those who answer for it
     "lending:my_data": Address(get=SIGNED_IN),
@@ -351,6 +371,7 @@ def world(institution: Institution, other_institution: Institution, assessed: An
     version = ProductVersion.objects.first()
     with institution_scope(institution.pk):
         list_version(version)
+        trial = start_trial(actor=people["manager"], name="Rinde", share=Decimal("0.5"), return_bound=Decimal("0.02"))
     with person_scope(people["owner"].user_id):
         market_request, market_offer = compared(people["owner"], CatalogueOffer.objects.get(pk=version.pk))
     bystander = Membership.objects.get(pk=people["cashier"].membership_id)
@@ -360,6 +381,7 @@ def world(institution: Institution, other_institution: Institution, assessed: An
         "pk": application.pk,
         "offer_id": Offer.objects.first().pk,
         "request_id": market_request.pk,
+        "trial_id": trial.pk,
         "document_id": document.pk,
         "contract_id": contract_of(assessed("household", actor=people["owner"])).pk,
         "step": STEPS["household"][0].name,
