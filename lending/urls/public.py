@@ -2,10 +2,7 @@
 
 from django.urls import path
 
-from lending.views import about_you, apply, complaints, contracts, documents, my, my_data, public
-from lending.views import about_you, apply, complaints, contracts, documents, my, public
-from lending.views import apply, check, documents, my, public
-from lending.views import about_you, apply, check, complaints, contracts, documents, my, public
+from lending.views import about_you, apply, check, complaints, contracts, documents, my, my_data, public
 
 urlpatterns = [
     path("", public.landing, name="landing"),

@@ -89,26 +89,26 @@ def start(request: Request) -> HttpResponse:
 @never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
 @access.signed_in
-def step(request: Request, request_id: UUID, step: str) -> HttpResponse:
+def step(request: Request, market_id: UUID, step: str) -> HttpResponse:
     """One page of questions; the last one sends them. Everything typed is kept, valid or not."""
-    found = request_of(request.actor, request_id)
+    found = request_of(request.actor, market_id)
     if step not in FORMS:
         raise Http404
     if found.status != Status.DRAFT:
-        return redirect("market:request", request_id)
+        return redirect("market:request", market_id)
     form = _form(found, step, request.POST if request.method == "POST" else None)
     if request.method != "POST":
         return render(request, "lending/market/step.html", _step_page(found, step, form))
     valid = form.is_valid()
     try:
         found = market.save_market_step(
-            request_id=request_id, actor=request.actor, step=step, answers=form.answers, complete=valid
+            request_id=market_id, actor=request.actor, step=step, answers=form.answers, complete=valid
         )
         if "pause" in request.POST:
             messages.success(request, _("Guardamos tus respuestas. Sigue cuando quieras, desde cualquier celular."))
             return redirect("market:home")
         if valid and step != STEPS[-1]:
-            return redirect("market:step", request_id, STEPS[STEPS.index(step) + 1])
+            return redirect("market:step", market_id, STEPS[STEPS.index(step) + 1])
         if valid:
             return _send(request, found, form)
     except InvalidInput as refusal:
@@ -119,31 +119,31 @@ def step(request: Request, request_id: UUID, step: str) -> HttpResponse:
 @never_cache
 @require_safe
 @access.signed_in
-def result(request: Request, request_id: UUID) -> HttpResponse:
+def result(request: Request, market_id: UUID) -> HttpResponse:
     """The offers, or how far they are."""
-    found = request_of(request.actor, request_id)
+    found = request_of(request.actor, market_id)
     if found.status == Status.DRAFT:
-        return redirect("market:step", request_id, _unfinished(found) or STEPS[-1])
+        return redirect("market:step", market_id, _unfinished(found) or STEPS[-1])
     return render(request, "lending/market/result.html", _result_page(request, found))
 
 
 @never_cache
 @require_safe
 @access.signed_in
-def progress(request: Request, request_id: UUID) -> HttpResponse:
+def progress(request: Request, market_id: UUID) -> HttpResponse:
     """For a page that waits: how far it is, or the answer in its place."""
     if not request.headers.get("HX-Request"):
-        return redirect("market:request", request_id)
-    found = request_of(request.actor, request_id)
+        return redirect("market:request", market_id)
+    found = request_of(request.actor, market_id)
     return render(request, "lending/market/_result.html", {**_result_page(request, found), "swapped": True})
 
 
 @never_cache
 @require_safe
 @access.signed_in
-def offer(request: Request, request_id: UUID, offer_id: UUID) -> HttpResponse:
+def offer(request: Request, market_id: UUID, offer_id: UUID) -> HttpResponse:
     """An offer's installments."""
-    found = request_of(request.actor, request_id)
+    found = request_of(request.actor, market_id)
     shown = MarketOffer.objects.select_related("terms", "lender").filter(pk=offer_id, request_id=found.pk).first()
     if shown is None or shown.amount is None or shown.term_months is None or shown.disbursement_on is None:
         raise Http404
@@ -160,9 +160,9 @@ def offer(request: Request, request_id: UUID, offer_id: UUID) -> HttpResponse:
 
 @require_POST
 @access.signed_in
-def choose(request: Request, request_id: UUID, offer_id: UUID) -> HttpResponse:
+def choose(request: Request, market_id: UUID, offer_id: UUID) -> HttpResponse:
     """Open the application at the offer's lender and go on there."""
-    chosen = market.choose_market_offer(request_id=request_id, offer_id=offer_id, actor=request.actor)
+    chosen = market.choose_market_offer(request_id=market_id, offer_id=offer_id, actor=request.actor)
     text = _("Abrimos tu solicitud en %(name)s con tus respuestas. Faltan tus datos, tus papeles y tus permisos.")
     messages.success(request, text % {"name": chosen.lender.name})
     return HttpResponseRedirect(reverse("lending:apply_resume", args=[chosen.lender.slug, chosen.chosen_application]))
@@ -171,12 +171,12 @@ def choose(request: Request, request_id: UUID, offer_id: UUID) -> HttpResponse:
 @never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
 @access.signed_in
-def forget(request: Request, request_id: UUID) -> HttpResponse:
+def forget(request: Request, market_id: UUID) -> HttpResponse:
     """Erase a request, after asking once."""
-    found = request_of(request.actor, request_id)
+    found = request_of(request.actor, market_id)
     if request.method != "POST":
         return render(request, "lending/market/forget.html", {"found": found})
-    market.forget_market_request(request_id=request_id, actor=request.actor)
+    market.forget_market_request(request_id=market_id, actor=request.actor)
     messages.success(request, _("Borramos esa comparación y todas sus respuestas."))
     return redirect("market:home")
 

@@ -27,12 +27,6 @@ from accounts.tenancy.scope import institution_scope, person_scope
 from accounts.tests import fixtures
 from accounts.tests.fixtures import OutsideClient
 from lending.facts import STEPS
-from lending.models import Application, Contract, LendingPolicy, Offer, ProductVersion
-from lending.services.applications import start_application
-from lending.services.complaints import file_complaint
-from lending.services.contracts import make_contract
-from lending.services.data_rights import make_data_request
-from lending.models import Application, CatalogueOffer, MarketOffer, MarketRequest, Offer, ProductVersion
 from lending.models import (
     Application,
     CatalogueOffer,
@@ -47,6 +41,7 @@ from lending.services.applications import start_application
 from lending.services.catalogue import list_version
 from lending.services.complaints import file_complaint
 from lending.services.contracts import make_contract
+from lending.services.data_rights import make_data_request
 from lending.services.documents import add_document
 from lending.services.trials import start_trial
 from lending.tests import walk
@@ -380,7 +375,7 @@ def world(institution: Institution, other_institution: Institution, assessed: An
         "application_id": application.pk,
         "pk": application.pk,
         "offer_id": Offer.objects.first().pk,
-        "request_id": market_request.pk,
+        "market_id": market_request.pk,
         "trial_id": trial.pk,
         "document_id": document.pk,
         "contract_id": contract_of(assessed("household", actor=people["owner"])).pk,
