@@ -2,7 +2,7 @@
 
 from django.urls import include, path
 
-from portal.oversight import fairness_views, register_views
+from portal.oversight import comparison_views, fairness_views, register_views
 from portal.oversight import regulator_views as views
 
 lender = [
@@ -18,6 +18,7 @@ lender = [
 ]
 urlpatterns = [
     path("", views.home, name="oversight"),
+    path("compare/", comparison_views.compare, name="oversight_compare"),
     path("models/", register_views.models, name="oversight_models"),
     path("models/<uuid:model_id>/", register_views.model, name="oversight_model"),
     path("models/<uuid:model_id>/impact/", register_views.impact, name="oversight_impact"),

@@ -30,6 +30,7 @@ View = Callable[..., HttpResponse]
 # (words, icon, address name, beginning of the paths that mark the current one)
 ITEMS = (
     ("Entidades", "home", "portal:oversight", "/oversight/lenders/"),
+    ("Comparar", "money", "portal:oversight_compare", "/oversight/compare/"),
     ("Modelos", "chart", "portal:oversight_models", "/oversight/models/"),
     ("Mis consultas", "clock", "portal:oversight_looks", "/oversight/looks/"),
 )

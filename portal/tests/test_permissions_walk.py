@@ -267,6 +267,7 @@ ADDRESSES: dict[str, Address] = {
     "accounts:client_close": PROGRAMS_ACT,
     # regulators' pages; the walk's rows are not committed, so their role finds no institution
     "portal:oversight_looks": Address(get=SUPERVISE),
+    "portal:oversight_compare": Address(get=SUPERVISE),
     "portal:oversight_models": Address(get=SUPERVISE),
     "portal:oversight_model": SUPERVISED,
     "portal:oversight_impact": SUPERVISED,
