@@ -163,6 +163,16 @@ def contract_code(institution: Any, number: int) -> str:
     return f"{institution.number_prefix}-C{number}"
 
 
+def loan_code(institution: Any, number: int) -> str:
+    """The number of a loan as people see it: `QT-C10001`."""
+    return f"{institution.number_prefix}-C{number}"
+
+
+def receipt_code(institution: Any, number: int) -> str:
+    """The number of a receipt: `QT-R000123`."""
+    return f"{institution.number_prefix}-R{number:06d}"
+
+
 def application_code(institution: Any, application: Any) -> str:
     """The number people see and say: `QT-48213`."""
     return f"{institution.number_prefix}-{application.number}"

@@ -20,6 +20,7 @@ from accounts.consent import granted_purposes
 from accounts.models import Consent, Institution, OutboxEvent
 from accounts.tenancy.scope import current_institution_id, institution_scope
 from lending.models import Application, Notification, Offer, ReviewRequest
+from lending.services.loan_notices import LOAN_EVENTS, loan_notices
 
 NOTIFIED: Final = (
     "lending.application.assessed",
@@ -70,16 +71,17 @@ def notify_waiting(*, institution_id: int) -> int:
 def write_notifications() -> int:
     """Rows for the open events, in the scope and transaction of the caller; events without a reader are closed."""
     events = list(
-        OutboxEvent.objects.filter(name__in=NOTIFIED, done_at__isnull=True)
+        OutboxEvent.objects.filter(name__in=[*NOTIFIED, *LOAN_EVENTS], done_at__isnull=True)
         .select_for_update(skip_locked=True)
         .order_by("created_at")[:BATCH]
     )
-    keys = [UUID(event.subject_id) for event in events]
+    filed = [event for event in events if event.name in NOTIFIED]
+    keys = [UUID(event.subject_id) for event in filed]
     applications = Application.objects.select_related("applicant", "owner").in_bulk(keys)
     granted = granted_purposes(keys)
     institution = Institution.objects.get(pk=current_institution_id())
-    written: list[Notification] = []
-    for event in events:
+    written = loan_notices(institution, [event for event in events if event.name in LOAN_EVENTS])
+    for event in filed:
         application = applications[UUID(event.subject_id)]
         if Consent.Purpose.CONTACT in granted[application.pk]:
             written += _notifications(institution, event, application)
