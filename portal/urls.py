@@ -30,6 +30,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("api/v1/", include("lending.api.docs")),
     path("<institution:slug>api/v1/", include("lending.api.urls")),
     path("<institution:slug>desk/", include("accounts.urls.institution")),
+    path("<institution:slug>desk/models/", include("scoring.urls")),
     path("<institution:slug>desk/audit/", include("portal.oversight.urls")),
     path("<institution:slug>desk/fairness/", own_report, name="fairness"),
     path("<institution:slug>", include("lending.urls")),

@@ -15,6 +15,7 @@ ITEMS = (
     ("Cobranza", "phone", "lending:desk_collections", "lending.view_collections", ("/desk/collections/",)),
     ("Productos", "money", "lending:desk_products", "lending.view_products", ("/desk/products/",)),
     ("Ofertas", "chart", "lending:desk_matching", "lending.manage_policy", ("/desk/matching/",)),
+    ("Modelos", "bulb", "scoring:models", "scoring.view_models", ("/desk/models/",)),
     ("Política", "chart", "lending:desk_policy", "lending.manage_policy", ("/desk/policy/",)),
     ("Reclamos", "chat", "lending:desk_complaints", "accounts.view_complaints", ("/desk/complaints/",)),
     ("Datos personales", "lock", "lending:desk_data", "accounts.view_requests", ("/desk/data-requests/",)),

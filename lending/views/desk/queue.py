@@ -29,6 +29,7 @@ def home(request: InstitutionRequest, slug: str) -> HttpResponse:
     """The first page of the desk that this person may open."""
     for permission, name in (
         ("lending.view_applications", "lending:desk_queue"),
+        ("scoring.challenge_model", "scoring:models"),
         ("lending.view_products", "lending:desk_products"),
     ):
         if request.actor.can(permission):
