@@ -6,6 +6,7 @@ from django import forms
 from django.utils.translation import gettext_lazy as _
 
 from accounts.forms import AffixInput, ChoiceCards
+from scoring.algorithms import ALGORITHMS, ON_ANY_TABLE
 from scoring.models import Segment
 from scoring.services.promotion import MOST_TRAFFIC
 
@@ -66,9 +67,15 @@ class TrainForm(forms.Form):
     def __init__(self, *args: Any, dated: bool = True, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields["algorithm"].choices = [  # type: ignore[attr-defined]
-            ("additive-xgboost", _("Transparente (el que decide en vivo)")),
-            ("stack", _("Libre (solo para comparar)")),
-            ("xgboost", _("XGBoost ajustado (solo para comparar)")),
+            (
+                _("Pueden decidir en vivo") if live else _("Solo para comparar"),
+                [
+                    (one.name, one.label)
+                    for one in ALGORITHMS.values()
+                    if one.live is live and one.name not in ON_ANY_TABLE.values() and one.name != "neural"
+                ],
+            )
+            for live in (True, False)
         ]
         if not dated:
             self.fields["splits"].choices = [  # type: ignore[attr-defined]

@@ -48,6 +48,9 @@ from lending.tests import walk
 from lending.tests.conftest import assessed, cap, champions, products, ready  # noqa: F401  (fixtures)
 from lending.tests.test_api import body_of
 from lending.tests.test_complaints import sheet
+from scoring.models import ScoringModel
+from scoring.services.runs import start_run
+from scoring.tests.factories import register_model
 
 # ruff: noqa: F811  (fixtures are imported to be named as parameters)
 
@@ -101,6 +104,8 @@ SUPERVISE = holders("portal.view_oversight")
 SUPERVISED = Address(get=SUPERVISE, missing=True)
 BOOK = Address(get=holders("accounts.view_complaints"))
 PRODUCT_ACT = Address(post=holders("lending.manage_products"))
+SEES_MODELS = Address(get=holders("scoring.view_models"))
+TRAINS = Address(post=holders("scoring.train_model"))
 
 CONTRACT_ACTS = ("code", "sign", "insurance", "cancel")
 
@@ -251,6 +256,24 @@ ADDRESSES: dict[str, Address] = {
     "lending:desk_collections": Address(get=holders("lending.view_collections")),
     "lending:desk_collection": Address(get=holders("lending.view_collections"), missing=None),
     "lending:desk_promise_cancel": Address(post=holders("lending.log_contact"), missing=None),
+    # the analyst's and the validator's pages
+    **dict.fromkeys(
+        (
+            *("scoring:models", "scoring:dataset", "scoring:explore", "scoring:run", "scoring:run_progress"),
+            *("scoring:watching", "scoring:features", "scoring:features_json", "scoring:model"),
+            *("scoring:contributions", "scoring:comparison"),
+        ),
+        SEES_MODELS,
+    ),
+    "scoring:datasets": Address(get=holders("scoring.view_models"), post=holders("scoring.train_model")),
+    "scoring:dataset_export": Address(post=holders("scoring.export_dataset")),
+    **dict.fromkeys(("scoring:train", "scoring:retrain", "scoring:run_resume"), TRAINS),
+    "scoring:watching_look": Address(post=holders("scoring.watch_models")),
+    "scoring:files": Address(get=holders("scoring.score_file"), post=holders("scoring.score_file")),
+    "scoring:files_progress": Address(get=holders("scoring.score_file")),
+    "scoring:file": Address(get=holders("scoring.score_file"), missing=True),
+    **dict.fromkeys(("scoring:promote", "scoring:rollback"), Address(post=holders("scoring.promote_model"))),
+    **dict.fromkeys(("scoring:challenge", "scoring:withdraw"), Address(post=holders("scoring.challenge_model"))),
     # the manager's pages
     "accounts:staff": Address(get=holders("accounts.manage_staff")),
     "accounts:staff_new": STAFF_PAGE,
@@ -387,6 +410,7 @@ def world(institution: Institution, other_institution: Institution, assessed: An
         "loan_id": application.pk,  # no loan yet: whoever may look finds nothing
         "promise_id": application.pk,
         "client_id": client.pk,
+        **models_of(institution, people["analyst"]),
         "complaint_id": complaint.pk,
         "request_id": make_data_request(actor=people["owner"], kind="access", text="Quiero ver mis documentos.").pk,
         "form": "json",
@@ -412,6 +436,13 @@ def compared(owner: Actor, terms: CatalogueOffer) -> tuple[MarketRequest, Market
         tcea=terms.tea_min, disbursement_on=today(), valid_until=today(),
     )  # fmt: skip
     return request, offer
+
+
+def models_of(institution: Institution, analyst: Actor) -> dict[str, Any]:
+    """A candidate with its data set, and a run that waits; no file was scored."""
+    model = register_model("farm", institution, ScoringModel.Status.CANDIDATE)
+    run = start_run(segment="farm", actor=analyst, institution=institution)
+    return {"model_id": model.pk, "dataset_id": model.dataset_id, "run_id": run.pk, "file_id": model.pk}
 
 
 def contract_of(application: Application) -> Contract:

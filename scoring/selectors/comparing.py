@@ -101,7 +101,7 @@ def compare_on_dataset(dataset: Dataset, champion: ScoringModel, candidate: Scor
     now; `champion_saw_rows` says that it may have been trained on some of them, which flatters it. `verdict` is
     `better`, `worse`, `open` or `unknown`.
     """
-    table = load_table(dataset)
+    table = load_table(dataset).known()
     unseen = registry.predictions(candidate)
     ours = champion_on(dataset, champion)
     if unseen is None or ours is None or len(unseen) != len(table.frame):
@@ -118,7 +118,7 @@ def champion_on(dataset: Dataset, champion: ScoringModel) -> np.ndarray | None:
     """The model's PD for each row of a data set, float64[n]; None where it cannot read it."""
     from scoring.recipe.transparent import facts_matrix, holds_facts
 
-    table = load_table(dataset)
+    table = load_table(dataset).known()
     if champion.dataset_id == dataset.pk and (held_out := registry.predictions(champion)) is not None:
         return held_out
     if dataset.source.get("kind") == "outcomes":

@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 
 from accounts.errors import NotFound
 from scoring import registry
+from scoring.algorithms import LIVE_ALGORITHMS, ON_ANY_TABLE
 from scoring.models import Alarm, Dataset, Score, ScoringModel, Segment, TrainingRun
 from scoring.recipe.transparent import facts_matrix, holds_facts
 from scoring.services.datasets import load_table
@@ -19,7 +20,6 @@ from scoring.services.runs import GAP_WARN
 Status = ScoringModel.Status
 ENOUGH_SCORES = 200
 SAMPLE = 2_000
-FREE = ("stack", "xgboost")
 
 
 def visible(institution_id: int) -> Q:
@@ -82,8 +82,8 @@ def dataset_named(dataset_id: UUID, institution_id: int) -> Dataset:
 def gap_to_free(model: ScoringModel) -> dict[str, Any] | None:
     """The best of the models that need not explain themselves, on the same data and splits, and its lead in AUC."""
     rivals = ScoringModel.objects.filter(
-        dataset_id=model.dataset_id, algorithm__in=FREE, parameters__splits=model.parameters.get("splits")
-    )
+        dataset_id=model.dataset_id, parameters__splits=model.parameters.get("splits")
+    ).exclude(algorithm__in=[*LIVE_ALGORITHMS, *ON_ANY_TABLE.values()])
     best = max(rivals, key=lambda one: one.metrics.get("auc", 0), default=None)
     if best is None or "auc" not in model.metrics:
         return None

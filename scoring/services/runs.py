@@ -23,6 +23,7 @@ from accounts.errors import DomainError, InvalidState, NotFound
 from accounts.models import Institution, Membership
 from accounts.tenancy.scope import institution_scope
 from scoring import registry
+from scoring.algorithms import LIVE_ALGORITHMS, MODES
 from scoring.models import Dataset, ScoringModel, TrainingRun
 from scoring.services.datasets import dataset_of_outcomes, load_table
 from scoring.services.owners import chain_of, require
@@ -67,7 +68,7 @@ def start_run(
             segment=segment,
             trigger=trigger,
             dataset=dataset,
-            parameters={"algorithm": "additive-xgboost", "splits": "5fold", "seed": 1, "free": True}
+            parameters={"algorithm": MODES["transparent"], "splits": "5fold", "seed": 1, "free": True}
             | (parameters or {}),
             started_by_id=actor.user_id,
         )
@@ -254,7 +255,7 @@ def _evaluate(run: TrainingRun, actor: Actor, progress: _Progress) -> dict[str, 
         free = train_on_dataset(
             dataset=dataset,
             actor=actor,
-            algorithm="stack",
+            algorithm=MODES["accurate"],
             splits=run.parameters["splits"],
             seed=run.parameters["seed"],
             progress=progress,
@@ -281,7 +282,7 @@ def _compare(run: TrainingRun, actor: Actor, progress: _Progress) -> dict[str, A
 def _propose(run: TrainingRun, actor: Actor, progress: _Progress) -> dict[str, Any]:
     """What a validator is asked to do."""
     verdict = run.steps["compare"]["found"]["verdict"]
-    live = _model(run).algorithm == "additive-xgboost"
+    live = _model(run).algorithm in LIVE_ALGORITHMS
     acts = {"first": "promote", "better": "challenge", "open": "challenge"}
     return {"verdict": verdict, "act": acts.get(verdict, "leave") if live else "leave", "able": live}
 

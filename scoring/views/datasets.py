@@ -108,6 +108,7 @@ def dataset_page(request: InstitutionRequest, slug: str, dataset_id: UUID) -> Ht
             "datasets",
             dataset=dataset,
             line=_line(dataset),
+            origin=_origin(dataset.source),
             columns=[_column(name, one) for name, one in profile.get("columns", {}).items()],
             rejected=profile.get("rejected", [])[:50],
             rejected_count=profile.get("rejected_count", 0),
@@ -119,6 +120,13 @@ def dataset_page(request: InstitutionRequest, slug: str, dataset_id: UUID) -> Ht
             may_export=bool(dataset.file) and request.actor.can("scoring.export_dataset"),
         ),
     )
+
+
+def _origin(source: dict[str, Any]) -> str:
+    """Where a data set came from, in words."""
+    if "file" in source:
+        return str(source["file"])
+    return _("Créditos propios terminados") if source.get("kind") == "outcomes" else _("Personas generadas")
 
 
 def _column(name: str, one: dict[str, Any]) -> dict[str, Any]:
@@ -155,7 +163,7 @@ def explore(request: InstitutionRequest, slug: str, dataset_id: UUID) -> HttpRes
     dataset = selected.dataset_named(dataset_id, request.institution.pk)
     context: dict[str, Any] = {"dataset": dataset, "rows": [], "plots": [], "chosen": "", "pairs": []}
     if dataset.file:
-        table = load_table(dataset)
+        table = load_table(dataset).known()
         told = exploring.information(table)
         asked = request.GET.get("column", "")
         chosen = asked if asked in told else max(told, key=lambda name: told[name], default="")

@@ -15,6 +15,7 @@ from accounts.errors import DomainError, InvalidInput
 from accounts.formats import format_number
 from accounts.http import InstitutionRequest
 from scoring import contributions, registry
+from scoring.algorithms import ALGORITHMS, LIVE_ALGORITHMS
 from scoring.explanations import PAIR
 from scoring.features import features_of
 from scoring.forms import ChallengeForm, ReasonForm
@@ -22,7 +23,6 @@ from scoring.models import ScoringModel
 from scoring.selectors import comparing
 from scoring.selectors import models as selected
 from scoring.services.promotion import (
-    ONLY_TO_COMPARE,
     challenge_model,
     promote_model,
     rollback_promotion,
@@ -64,13 +64,7 @@ def model_line(model: ScoringModel) -> dict[str, Any]:
 
 def algorithm_words(algorithm: str) -> str:
     """An algorithm's name for people."""
-    words = {
-        "additive-xgboost": _("Transparente"),
-        "additive-xgboost-table": _("Transparente, de otra tabla"),
-        "stack": _("Libre, cinco modelos"),
-        "xgboost": _("XGBoost ajustado"),
-    }
-    return words.get(algorithm, algorithm)
+    return str(ALGORITHMS[algorithm].label) if algorithm in ALGORITHMS else algorithm
 
 
 @require_safe
@@ -106,7 +100,7 @@ def _model_page(request: InstitutionRequest, model_id: UUID, refused: Any = None
             gap=gap and {**gap, "shown": figure(gap["gap"])},
             acts=_acts(request, model, refused),
             form=refused[1] if refused else None,
-            live=model.algorithm not in ONLY_TO_COMPARE,
+            live=model.algorithm in LIVE_ALGORITHMS,
         ),
         status=status,
     )
@@ -211,7 +205,7 @@ def _acts(request: InstitutionRequest, model: ScoringModel, refused: tuple[str, 
     if model.institution_id != request.institution.pk:
         return []
     promote, challenge = request.actor.can("scoring.promote_model"), request.actor.can("scoring.challenge_model")
-    able = model.algorithm not in ONLY_TO_COMPARE
+    able = model.algorithm in LIVE_ALGORITHMS
     own = model.trained_by_id is not None and model.trained_by_id == request.actor.user_id
     candidates = []
     if promote and able and not own and model.status != Status.CHAMPION:
@@ -319,7 +313,7 @@ def contributions_page(request: InstitutionRequest, slug: str, model_id: UUID) -
     """What weighs in a transparent model, and the points that each value of a feature gives."""
     model = selected.model_named(model_id, request.institution.pk)
     context: dict[str, Any] = {"model": model, "rows": [], "problem": "", "origin": "", "chosen": None}
-    if model.algorithm in ONLY_TO_COMPARE:
+    if model.algorithm not in LIVE_ALGORITHMS:
         context["problem"] = _("Solo el modelo transparente del diccionario se puede abrir así.")
     else:
         try:
