@@ -31,16 +31,16 @@ class Undecipherable(Exception):
 
 
 @cache
-def _keys(path: str, _changed_ns: int) -> tuple[MultiFernet, bytes]:
+def _keys(path: str, _changed_ns: int) -> tuple[MultiFernet, bytes, Fernet]:
     try:
         document = json.loads(Path(path).read_text())
-        fernet = MultiFernet([Fernet(key) for key in document["encryption"]])
-        return fernet, document["hashing"].encode()
-    except (OSError, ValueError, KeyError) as error:
+        keys = [Fernet(key) for key in document["encryption"]]
+        return MultiFernet(keys), document["hashing"].encode(), keys[0]
+    except (OSError, ValueError, KeyError, IndexError) as error:
         raise ImproperlyConfigured(f"FIELD_KEYS_FILE {path} cannot be used: {error}") from error
 
 
-def _current() -> tuple[MultiFernet, bytes]:
+def _current() -> tuple[MultiFernet, bytes, Fernet]:
     path = Path(settings.FIELD_KEYS_FILE)
     try:
         changed = path.stat().st_mtime_ns
@@ -103,6 +103,15 @@ def rotate(sealed: bytes) -> bytes:
         return _current()[0].rotate(bytes(sealed))
     except InvalidToken as error:
         raise Undecipherable("no key in FIELD_KEYS_FILE opens this value") from error
+
+
+def is_newest(sealed: bytes) -> bool:
+    """Whether a sealed value is under the newest key."""
+    try:
+        _current()[2].decrypt(bytes(sealed))
+    except InvalidToken:
+        return False
+    return True
 
 
 def lookup_hash(institution_uuid: UUID, purpose: str, value: str) -> str:
