@@ -53,13 +53,29 @@ def expire_institution(institution_id: int) -> None:
 @shared_task(base=Task, **RETRIED)
 def expire_everywhere() -> None:
     """Every hour: one task for each institution."""
+    _send_to_every_institution("lending.tasks.expire_institution")
+
+
+@shared_task(**RETRIED)
+def purge_institution(institution_id: int) -> None:
+    """Erase what no duty keeps any more."""
+    from lending.services.complaints import purge_book
+    from lending.services.purge import purge_due
+
+    purge_due(institution_id=institution_id)
+    purge_book(institution_id=institution_id)
+
+
+@shared_task(base=Task, **RETRIED)
+def purge_everywhere() -> None:
+    """Every night: one task for each institution."""
+    _send_to_every_institution("lending.tasks.purge_institution")
+
+
+def _send_to_every_institution(task: str) -> None:
     active = Institution.objects.filter(is_active=True).exclude(kind=Institution.Kind.PLATFORM)
     for institution_id in active.values_list("pk", flat=True):
-        current_app.send_task(
-            "lending.tasks.expire_institution",
-            kwargs={"institution_id": institution_id},
-            headers={HEADER: institution_id},
-        )
+        current_app.send_task(task, kwargs={"institution_id": institution_id}, headers={HEADER: institution_id})
 
 
 @shared_task(base=Task, **RETRIED)

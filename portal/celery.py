@@ -35,6 +35,7 @@ app.conf.update(
     },
     beat_schedule={
         "expire": {"task": "lending.tasks.expire_everywhere", "schedule": crontab(minute=7)},
+        "purge": {"task": "lending.tasks.purge_everywhere", "schedule": crontab(minute=41, hour=2)},
         "watch models": {
             "task": "scoring.tasks.everywhere",
             "schedule": crontab(minute=11, hour=3, day_of_week="mon"),

@@ -16,6 +16,7 @@ from accounts.clock import LIMA, midnight, today, years_after
 from accounts.errors import InvalidInput, InvalidState, NotFound
 from accounts.models import Complaint
 from accounts.numbering import COMPLAINTS, next_number
+from accounts.tenancy.scope import institution_scope
 from lending.identity import BadIdentity, clean_document, clean_email, clean_line, clean_name, clean_phone
 from lending.parameters import Parameter, add_working_days, term
 
@@ -135,6 +136,12 @@ def purge_complaints(*, actor: Actor) -> int:
         complaint.save()
     audit.record_many(actor, "accounts.complaint.purged", [(one, {"number": one.code}) for one in emptied])
     return len(emptied)
+
+
+def purge_book(*, institution_id: int) -> int:
+    """`purge_complaints` in the institution's own scope, by the system."""
+    with institution_scope(institution_id):
+        return purge_complaints(actor=Actor.system("purge", institution_id=institution_id))
 
 
 def _checked(sheet: Sheet) -> tuple[dict[str, str], dict[str, str]]:

@@ -175,7 +175,7 @@ def _data_request(institution: Institution, event: OutboxEvent) -> list[Letter]:
 def _incident_people(institution: Institution, event: OutboxEvent) -> list[Letter]:
     """The notice to the people whose data an incident touched: what happened, what was done, what they can do."""
     SecurityIncident.objects.get(pk=UUID(event.subject_id))
-    reached = Applicant.objects.filter(pk__in=event.payload["subjects"]).order_by("pk")
+    reached = Applicant.objects.filter(pk__in=event.payload["applicants"]).order_by("pk")
     subject = _("Aviso sobre tus datos en %(institution)s") % {"institution": institution.name}
     return [
         _letter(event, to, subject, event.payload["text"], institution.name, number=place)

@@ -3,7 +3,7 @@
 from django.urls import path
 
 from lending.views import contracts
-from lending.views.desk import case, complaints, data_rights, imports, matching, products, queue
+from lending.views.desk import case, complaints, data_rights, imports, incidents, matching, products, queue
 
 urlpatterns = [
     path("desk/", queue.home, name="desk"),
@@ -37,5 +37,9 @@ urlpatterns = [
     path("desk/data-requests/<uuid:request_id>/extend/", data_rights.extend, name="desk_data_extend"),
     path("desk/matching/", matching.matching_page, name="desk_matching"),
     path("desk/matching/trials/<uuid:trial_id>/end/", matching.finish_trial, name="desk_matching_end"),
+    path("desk/incidents/", incidents.register, name="desk_incidents"),
+    path("desk/incidents/new/", incidents.new, name="desk_incident_new"),
+    path("desk/incidents/<uuid:incident_id>/", incidents.show, name="desk_incident"),
+    path("desk/incidents/<uuid:incident_id>/<slug:what>/", incidents.act, name="desk_incident_act"),
     path("desk/policy/", products.policy, name="desk_policy"),
 ]

@@ -48,6 +48,7 @@ from lending.tests import walk
 from lending.tests.conftest import assessed, cap, champions, products, ready  # noqa: F401  (fixtures)
 from lending.tests.test_api import body_of
 from lending.tests.test_complaints import sheet
+from lending.tests.test_incidents import incident
 from scoring.models import ScoringModel
 from scoring.services.runs import start_run
 from scoring.tests.factories import register_model
@@ -243,6 +244,12 @@ ADDRESSES: dict[str, Address] = {
         get=holders("accounts.view_requests"), post=holders("accounts.answer_requests")
     ),
     "lending:desk_data_extend": Address(post=holders("accounts.answer_requests")),
+    "lending:desk_incidents": Address(get=holders("accounts.view_incidents")),
+    "lending:desk_incident_new": Address(
+        get=holders("accounts.manage_incidents"), post=holders("accounts.manage_incidents")
+    ),
+    "lending:desk_incident": Address(get=holders("accounts.view_incidents"), post=holders("accounts.manage_incidents")),
+    "lending:desk_incident_act": Address(post=holders("accounts.manage_incidents")),
     # the complaints book
     "lending:desk_complaints": BOOK,
     "lending:desk_complaints_export": BOOK,
@@ -413,6 +420,8 @@ def world(institution: Institution, other_institution: Institution, assessed: An
         **models_of(institution, people["analyst"]),
         "complaint_id": complaint.pk,
         "request_id": make_data_request(actor=people["owner"], kind="access", text="Quiero ver mis documentos.").pk,
+        "incident_id": incident(people["manager"]).pk,
+        "what": "authority",
         "form": "json",
         "kind": "access",
         "number": 1,
