@@ -40,7 +40,8 @@ INSERT INTO lending_productversion (id, institution_id, product_id, number, stat
   amount_max, term_min, term_max, tea_min, tea_max, amortization, insurance_monthly_rate, insurance_base, fee_upfront,
   disbursement_days, regions, sectors, crops, score_min, age_min, age_max, activity_months_min, creditors_max)
   SELECT p.id, {i}, p.id, 1, 'published', 'x', 'PEN', 1, 2, 1, 2, 0.2, 0.6, 'equal_installments', 0, 'opening_balance',
-  0, 1, '{{}}', '{{}}', '{{}}', 300, 18, 75, 0, 4 FROM lending_product p;
+  0, 1, '{{}}', '{{}}', '{{}}', 300, 18, 75, 0, 4 FROM lending_product p
+  WHERE p.institution_id = {i} AND p.code IN ('p1', 'p2', 'p3');
 INSERT INTO lending_application (id, institution_id, number, segment, status, channel, purpose, draft, facts,
   facts_sha256, verified_facts, saved_at, submitted_at, age_years)
   SELECT a, {i}, n, 'household', CASE WHEN luck < 0.7 THEN 'approved' ELSE 'declined' END, 'web', '', '\\x',
