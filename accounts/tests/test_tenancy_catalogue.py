@@ -265,6 +265,17 @@ def test_the_system_role_reaches_the_outbox_and_the_evidence_only():
     }
 
 
+def test_the_fairness_role_reads_what_summaries_are_made_of_and_writes_only_them():
+    assert granted("lend_fairness") == {  # of five more tables it reads some columns
+        "accounts_institution": {"SELECT"},
+        "lending_disparitymonth": {"DELETE", "INSERT", "SELECT"},
+        "lending_fairnessanswer": {"SELECT"},
+        "lending_offer": {"SELECT"},
+        "lending_productversion": {"SELECT"},
+        "scoring_outcome": {"SELECT"},
+    }
+
+
 def test_regulators_only_read_and_only_under_a_policy_of_their_own():
     found = granted("lend_regulator")
     assert all(rights == {"SELECT"} for rights in found.values())

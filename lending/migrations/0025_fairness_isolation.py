@@ -26,6 +26,7 @@ COLUMNS = {
     "lending_application": "id, institution_id, number, segment, product_id, submitted_at, age_years, facts",
     "lending_decision": "id, institution_id, application_id, assessment_id, stage, outcome, created_at",
     "lending_assessment": "id, institution_id, application_id, score_id",
+    "lending_reviewrequest": "institution_id, application_id, closed_at",
     "scoring_score": "id, institution_id, application_id, model_id, pd",
 }
 SUMMARISES = [

@@ -14,6 +14,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from django.views.decorators.cache import never_cache
 
 from accounts import access, audit
@@ -29,10 +30,10 @@ LOOKED = "portal.oversight.looked"
 View = Callable[..., HttpResponse]
 # (words, icon, address name, beginning of the paths that mark the current one)
 ITEMS = (
-    ("Entidades", "home", "portal:oversight", "/oversight/lenders/"),
-    ("Comparar", "money", "portal:oversight_compare", "/oversight/compare/"),
-    ("Modelos", "chart", "portal:oversight_models", "/oversight/models/"),
-    ("Mis consultas", "clock", "portal:oversight_looks", "/oversight/looks/"),
+    (gettext_lazy("Entidades"), "home", "portal:oversight", "/oversight/lenders/"),
+    (gettext_lazy("Comparar"), "money", "portal:oversight_compare", "/oversight/compare/"),
+    (gettext_lazy("Modelos"), "chart", "portal:oversight_models", "/oversight/models/"),
+    (gettext_lazy("Mis consultas"), "clock", "portal:oversight_looks", "/oversight/looks/"),
 )
 
 
@@ -148,7 +149,7 @@ def navigation(request: HttpRequest) -> list[dict[str, Any]]:
     for words, icon, name, begins in ITEMS:
         url = reverse(name)
         current = request.path == url or request.path.startswith(begins)
-        items.append({"label": _(words), "icon": icon, "url": url, "count": None, "current": current})
+        items.append({"label": words, "icon": icon, "url": url, "count": None, "current": current})
     return items
 
 
@@ -163,10 +164,10 @@ ADDRESSES = {
 }
 # (words, address name); each takes the institution's slug
 LENDER_VIEWS = (
-    ("Registro", "portal:supervised"),
-    ("Trato justo", "portal:supervised_fairness"),
-    ("Cambios", "portal:supervised_changes"),
-    ("Versiones", "portal:supervised_versions"),
+    (gettext_lazy("Registro"), "portal:supervised"),
+    (gettext_lazy("Trato justo"), "portal:supervised_fairness"),
+    (gettext_lazy("Cambios"), "portal:supervised_changes"),
+    (gettext_lazy("Versiones"), "portal:supervised_versions"),
 )
 
 
@@ -175,5 +176,5 @@ def lender_views(request: HttpRequest, institution: Institution) -> list[dict[st
     found = []
     for words, name in LENDER_VIEWS:
         url = reverse(name, args=[institution.slug])
-        found.append({"label": _(words), "url": url, "current": request.path == url})
+        found.append({"label": words, "url": url, "current": request.path == url})
     return found
