@@ -261,6 +261,8 @@ def _value(name: str, value: Any, codes: Mapping[str, str]) -> str:
 def history_of(window: Window, subject_type: str, subject_id: str) -> QuerySet[AuditEntry]:
     """Everything recorded about one object, oldest first."""
     entries = window.rows(AuditEntry)
+    if "\x00" in subject_type + subject_id:
+        return entries.none()
     return entries.filter(subject_id=subject_id, subject_type=subject_type).order_by("at_us", "id")
 
 
@@ -300,7 +302,7 @@ def checkpoint_lines(window: Window) -> list[CheckpointLine]:
 
 def receipt_text(number: int, window: Window) -> str | None:
     """The institution's receipt of a checkpoint as a file; None when there is none."""
-    row = AuditCheckpoint.objects.using(window.using).filter(number=number).first()
+    row = AuditCheckpoint.objects.using(window.using).filter(number=number).first() if number < 2**63 else None
     if row is None:
         return None
     try:

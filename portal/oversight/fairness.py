@@ -67,6 +67,7 @@ SIGNAL_TAGS: Final = {
     UNKNOWN: (gettext_lazy("Sin comparación"), ""),
 }
 TREND_LINES: Final = 4
+YEARS: Final = (2000, 2100)  # months that may be asked for
 
 
 def group_words(dimension: str, group: str) -> str:
@@ -111,9 +112,12 @@ class ReportFilters(forms.Form):
         if not text:
             return None
         try:
-            return date.fromisoformat(f"{text}-01" if len(text) == 7 else text).replace(day=1)
+            month = date.fromisoformat(f"{text}-01" if len(text) == 7 else text).replace(day=1)
         except ValueError:
             raise forms.ValidationError(_("Escribe el mes como 2026-03.")) from None
+        if not YEARS[0] <= month.year <= YEARS[1]:
+            raise forms.ValidationError(_("Escribe el mes como 2026-03."))
+        return month
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or {}

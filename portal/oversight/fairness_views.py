@@ -26,6 +26,7 @@ from portal.oversight.chain import Window
 from portal.oversight.supervision import Supervised, page, supervised
 
 PER_PAGE: Final = 50
+LAST_PAGE: Final = 1_000_000
 FORMATS: Final = ("csv", "json", "pdf")
 WHICH_WORDS: Final = {
     "all": gettext_lazy("todas"),
@@ -73,10 +74,10 @@ def cases(request: Supervised) -> HttpResponse:
     """The frozen cases behind a figure; as many as the figure says."""
     window, asked = request.window, request.GET
     dimension, group, which = asked.get("dimension", ALL), asked.get("group", ""), asked.get("which", "all")
-    if dimension not in (ALL, *DIMENSIONS) or which not in CASE_FILTERS:
+    if dimension not in (ALL, *DIMENSIONS) or which not in CASE_FILTERS or "\x00" in group:
         raise NotFound
     found = fairness.told(window, asked)
-    number = max(int(asked["page"]) if asked.get("page", "").isdigit() else 1, 1)
+    number = min(max(int(asked["page"]) if asked.get("page", "").isdecimal() else 1, 1), LAST_PAGE)
     total, rows = case_list(
         window.using, window.institution.pk, found.choice, dimension, group, which, (number - 1) * PER_PAGE, PER_PAGE
     )

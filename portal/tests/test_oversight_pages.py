@@ -222,6 +222,19 @@ def test_changes_say_from_what_to_what_and_by_whom(browser, institution, actor_a
     assert "S/ 20,000.00" in both
 
 
+@pytest.mark.parametrize(
+    "rest",
+    [
+        "?actor=99999999999999999999999", "?page=x", "?object=%00", "objects/lending.application/%00/",
+        "changes/?kind=moon", "changes/?begins=x", "versions/?what=%00&a=%00", "fairness/?since=9999-12&until=9999-12",
+        "fairness/?product=%00", "fairness/cases/?group=%00", "fairness/cases/?page=99999999999999999999",
+        "fairness/?format=exe", "checkpoints/99999999999999999999/",
+    ],
+)  # fmt: skip
+def test_odd_addresses_do_no_harm(browser, institution, rest):
+    assert browser.get(f"{LENDER}{rest}").status_code in (200, 404, 422)
+
+
 def test_versions_of_nothing_are_said(browser, institution):
     assert "Todavía no hay versiones" in page_of(browser, f"{LENDER}versions/?what=product:x&a=1&b=2")
 
