@@ -60,6 +60,8 @@ PERMISSIONS: dict[str, frozenset[str]] = {
     # loans
     "lending.view_loans": frozenset({"officer", "approver", "cashier", "collector", "manager", "auditor"}),
     "lending.book_loan": frozenset({"officer", "system"}),
+    "lending.manage_groups": frozenset({"officer", "manager"}),
+    "lending.manage_guarantees": frozenset({"officer", "manager"}),
     "lending.request_disbursement": frozenset({"officer"}),
     "lending.disburse_loan": frozenset({"cashier", "approver"}),
     "lending.record_repayment": frozenset({"cashier", "integrator"}),

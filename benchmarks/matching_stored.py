@@ -85,6 +85,8 @@ def _store(best: Any, more: Callable[[Any], dict[str, Any]], without: dict[str, 
         if without is not None:
             cursor.execute(NONE)
             _copy(cursor, "unmatched", without)
+            cursor.execute("DROP TABLE unmatched")
+        cursor.execute("DROP TABLE matched")
     return len(person)
 
 

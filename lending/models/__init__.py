@@ -4,6 +4,7 @@ from lending.models.assessments import Assessment, Decision, Offer, ReviewReques
 from lending.models.book import CloseChunk, CloseRun, DailyLoanState, DebtorDay, PortfolioDay, RunningInstallment
 from lending.models.collections import ContactNote, PromiseToPay
 from lending.models.fairness import DisparityMonth, DisparityReply, FairnessAnswer
+from lending.models.groups import Group, GroupLoan, GroupMember, Guarantee
 from lending.models.ledger import LedgerEntry, LedgerPeriod
 from lending.models.loans import (
     Allocation,
@@ -47,6 +48,10 @@ __all__ = [
     "ExternalClass",
     "FairnessAnswer",
     "FarmProfile",
+    "Group",
+    "GroupLoan",
+    "GroupMember",
+    "Guarantee",
     "Holiday",
     "HouseholdProfile",
     "Installment",

@@ -4,6 +4,7 @@ from django.urls import path
 
 from lending.views import contracts
 from lending.views.desk import case, complaints, data_rights, imports, incidents, matching, products, queue
+from lending.views.desk import case, complaints, data_rights, groups, imports, matching, products, queue
 
 urlpatterns = [
     path("desk/", queue.home, name="desk"),
@@ -35,6 +36,18 @@ urlpatterns = [
     path("desk/data-requests/", data_rights.worklist, name="desk_data"),
     path("desk/data-requests/<uuid:request_id>/", data_rights.show, name="desk_data_request"),
     path("desk/data-requests/<uuid:request_id>/extend/", data_rights.extend, name="desk_data_extend"),
+    path("desk/groups/", groups.group_list, name="desk_groups"),
+    path("desk/groups/<uuid:group_id>/", groups.group_page, name="desk_group"),
+    path("desk/groups/<uuid:group_id>/members/", groups.add_member, name="desk_group_join"),
+    path("desk/groups/<uuid:group_id>/members/<int:member_id>/leave/", groups.remove_member, name="desk_group_leave"),
+    path("desk/groups/<uuid:group_id>/loans/", groups.add_loan, name="desk_group_loan"),
+    path("desk/groups/<uuid:group_id>/sheet/", groups.sheet_page, name="desk_group_sheet"),
+    path("desk/loans/<uuid:loan_id>/guarantees/", groups.guarantees, name="desk_guarantees"),
+    path(
+        "desk/loans/<uuid:loan_id>/guarantees/<uuid:guarantee_id>/release/",
+        groups.release,
+        name="desk_guarantee_release",
+    ),
     path("desk/matching/", matching.matching_page, name="desk_matching"),
     path("desk/matching/trials/<uuid:trial_id>/end/", matching.finish_trial, name="desk_matching_end"),
     path("desk/incidents/", incidents.register, name="desk_incidents"),

@@ -7,6 +7,7 @@ Let in means the page, or a word about the form that was sent. Kept out means se
 import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from datetime import time
 from decimal import Decimal
 from http.cookies import SimpleCookie
 from itertools import count
@@ -43,6 +44,7 @@ from lending.services.complaints import file_complaint
 from lending.services.contracts import make_contract
 from lending.services.data_rights import make_data_request
 from lending.services.documents import add_document
+from lending.services.groups import form_group
 from lending.services.trials import start_trial
 from lending.tests import walk
 from lending.tests.conftest import assessed, cap, champions, products, ready  # noqa: F401  (fixtures)
@@ -85,6 +87,7 @@ def holders(permission: str) -> frozenset[str]:
 
 
 _keys = count()
+VIEW_LOANS = holders("lending.view_loans")
 READ_APPLICATIONS = holders("lending.view_applications")
 HTMX = {"HX-Request": "true", "HX-Current-URL": "http://testserver/i/qori/my/"}
 
@@ -230,6 +233,15 @@ ADDRESSES: dict[str, Address] = {
     "lending:desk_product": PRODUCT_PAGE,
     "lending:desk_product_withdraw": PRODUCT_ACT,
     "lending:desk_product_publish": PRODUCT_ACT,
+    "lending:desk_groups": Address(get=VIEW_LOANS, post=holders("lending.manage_groups")),
+    "lending:desk_group": Address(get=VIEW_LOANS),
+    "lending:desk_group_sheet": Address(get=VIEW_LOANS),
+    **dict.fromkeys(
+        ("lending:desk_group_join", "lending:desk_group_loan"), Address(post=holders("lending.manage_groups"))
+    ),
+    "lending:desk_group_leave": Address(post=holders("lending.manage_groups"), missing=True),
+    "lending:desk_guarantees": Address(get=VIEW_LOANS, post=holders("lending.manage_guarantees"), missing=True),
+    "lending:desk_guarantee_release": Address(post=holders("lending.manage_guarantees"), missing=True),
     "lending:desk_matching": Address(get=holders("lending.manage_policy"), post=holders("lending.manage_policy")),
     "lending:desk_matching_end": Address(post=holders("lending.manage_policy")),
     "lending:desk_policy": Address(get=holders("lending.manage_policy"), post=holders("lending.manage_policy")),
@@ -397,6 +409,9 @@ def world(institution: Institution, other_institution: Institution, assessed: An
     version = ProductVersion.objects.first()
     with institution_scope(institution.pk):
         list_version(version)
+        group = form_group(
+            actor=people["officer"], name="Las Flores", meets_at="Local comunal", weekday=1, meets_from=time(18)
+        )
         trial = start_trial(actor=people["manager"], name="Rinde", share=Decimal("0.5"), return_bound=Decimal("0.02"))
     with person_scope(people["owner"].user_id):
         market_request, market_offer = compared(people["owner"], CatalogueOffer.objects.get(pk=version.pk))
@@ -408,6 +423,9 @@ def world(institution: Institution, other_institution: Institution, assessed: An
         "offer_id": Offer.objects.first().pk,
         "market_id": market_request.pk,
         "trial_id": trial.pk,
+        "group_id": group.pk,
+        "member_id": 1,
+        "guarantee_id": application.pk,
         "document_id": document.pk,
         "contract_id": contract_of(assessed("household", actor=people["owner"])).pk,
         "step": STEPS["household"][0].name,

@@ -14,6 +14,7 @@ ITEMS = (
     ("Cartera", "chart", "lending:desk_portfolio", "lending.view_portfolio", ("/desk/portfolio/",)),
     ("Cobranza", "phone", "lending:desk_collections", "lending.view_collections", ("/desk/collections/",)),
     ("Productos", "money", "lending:desk_products", "lending.view_products", ("/desk/products/",)),
+    ("Grupos", "people", "lending:desk_groups", "lending.view_loans", ("/desk/groups/",)),
     ("Ofertas", "chart", "lending:desk_matching", "lending.manage_policy", ("/desk/matching/",)),
     ("Modelos", "bulb", "scoring:models", "scoring.view_models", ("/desk/models/",)),
     ("Política", "chart", "lending:desk_policy", "lending.manage_policy", ("/desk/policy/",)),

@@ -1,0 +1,146 @@
+"""Village banks and guarantors."""
+
+from datetime import date, time, timedelta
+from decimal import Decimal
+
+import pytest
+from django.urls import reverse
+
+from accounts.crypto import lookup_hash
+from accounts.errors import InvalidInput, InvalidState, NotAllowed
+from accounts.models import AuditEntry, User
+from accounts.tests.fixtures import OutsideClient
+from lending.models import Applicant, GroupLoan, GroupMember, Guarantee, Installment, Loan
+from lending.selectors.groups import meeting_days, meeting_sheet
+from lending.services import groups
+from lending.tests.loans import START, active_loan
+
+
+@pytest.fixture
+def flores(officer):
+    return groups.form_group(
+        actor=officer, name=" Las  Flores ", meets_at="Local comunal", weekday=2, meets_from=time(18), formed_on=START
+    )
+
+
+def document_of(person: Applicant) -> dict[str, str]:
+    """The person's document, under the hash that the institution knows it by."""
+    digest = lookup_hash(person.institution.uuid, f"document:{person.document_type}", person.document_number)
+    Applicant.objects.filter(pk=person.pk).update(document_hash=digest)
+    return {"document_type": person.document_type, "document_number": person.document_number}
+
+
+@pytest.fixture
+def lent(institution):
+    """Three loans paid out to three people, and their documents."""
+    loans = [active_loan(institution) for _person in range(3)]
+    return [(loan, document_of(loan.applicant)) for loan in loans]
+
+
+def joined(group, officer, lent):
+    for loan, document in lent:
+        groups.add_member(group_id=group.pk, actor=officer, **document)
+        groups.take_loan_in(group_id=group.pk, actor=officer, number=loan.number)
+
+
+def test_a_group_of_three_collects_at_its_meeting_what_fell_due(flores, officer, lent):
+    joined(flores, officer, lent)
+    assert flores.name == "Las Flores"
+    first = Installment.objects.filter(loan_id=lent[0][0].pk).order_by("place").first()
+    sheet = meeting_sheet(flores.pk, first.due_on)
+    owed = first.principal + first.interest + first.insurance + first.fees
+    assert [(line.due, line.overdue) for line in sheet.lines] == [(owed, 0)] * 3
+    assert (sheet.total, sheet.capital) == (3 * owed, 9000)
+    later = meeting_sheet(flores.pk, first.due_on + timedelta(weeks=4))
+    assert [line.overdue for line in later.lines] == [owed] * 3
+    assert GroupLoan.objects.filter(cycle=1).count() == 3
+    assert AuditEntry.objects.filter(event="lending.group.loan_added").count() == 3
+
+
+def test_what_is_paid_is_no_longer_collected(flores, officer, lent):
+    joined(flores, officer, lent)
+    first = Installment.objects.filter(loan_id=lent[0][0].pk).order_by("place").first()
+    Installment.objects.filter(pk=first.pk).update(
+        paid_principal=first.principal, paid_interest=first.interest, paid_insurance=first.insurance
+    )
+    sheet = meeting_sheet(flores.pk, first.due_on)
+    assert sorted(line.due == 0 for line in sheet.lines) == [False, False, True]
+    assert sheet.capital == 9000 - first.principal
+
+
+def test_nobody_leaves_while_the_group_answers_for_their_loan(flores, officer, lent):
+    joined(flores, officer, lent)
+    member = GroupMember.objects.get(applicant_id=lent[0][0].applicant_id)
+    with pytest.raises(InvalidState):
+        groups.leave_group(member_id=member.pk, actor=officer)
+    Loan.objects.filter(pk=lent[0][0].pk).update(status=Loan.Status.PAID)
+    groups.leave_group(member_id=member.pk, actor=officer)
+    groups.leave_group(member_id=member.pk, actor=officer)
+    assert len(meeting_sheet(flores.pk, START).lines) == 2
+
+
+def test_one_group_one_office_and_only_known_people(flores, officer, lent):
+    other = groups.form_group(actor=officer, name="Los Andes", meets_at="Posta", weekday=0, meets_from=time(9))
+    (loan, first), (_second_loan, second), _third = lent
+    groups.add_member(group_id=flores.pk, actor=officer, role="president", **first)
+    for wrong, field in (
+        ({"group_id": other.pk, **first}, "document_number"),
+        ({"group_id": flores.pk, "role": "president", **second}, "role"),
+        ({"group_id": flores.pk, "document_type": "dni", "document_number": "40000001"}, "document_number"),
+        ({"group_id": flores.pk, "document_type": "dni", "document_number": "4"}, "document_number"),
+    ):
+        with pytest.raises(InvalidInput) as refusal:
+            groups.add_member(actor=officer, **wrong)
+        assert field in refusal.value.fields
+    with pytest.raises(InvalidInput) as refusal:
+        groups.take_loan_in(group_id=other.pk, actor=officer, number=loan.number)
+    assert "number" in refusal.value.fields
+
+
+def test_guarantors_answer_for_all_or_up_to_an_amount_and_are_let_go(institution, officer, cashier, lent):
+    (loan, own), (_other_loan, guarantor), _third = lent
+    given = groups.give_guarantee(
+        loan_id=loan.pk, actor=officer, kind="guarantor", limit=Decimal("1500.00"), **guarantor
+    )
+    assert (given.limit, given.released_on) == (1500, None)
+    for wrong, field in (
+        ({**own, "kind": "guarantor"}, "document_number"),
+        ({**guarantor, "kind": "guarantor"}, "document_number"),
+        ({**guarantor, "kind": "friend"}, "kind"),
+        ({**guarantor, "kind": "guarantor", "limit": Decimal(0)}, "limit"),
+    ):
+        with pytest.raises(InvalidInput) as refusal:
+            groups.give_guarantee(loan_id=loan.pk, actor=officer, **wrong)
+        assert field in refusal.value.fields
+    with pytest.raises(NotAllowed):
+        groups.give_guarantee(loan_id=loan.pk, actor=cashier, kind="guarantor", **guarantor)
+    for _twice in range(2):
+        groups.release_guarantee(guarantee_id=given.pk, actor=officer)
+    assert Guarantee.objects.get().released_on is not None
+    groups.give_guarantee(loan_id=loan.pk, actor=officer, kind="codebtor", **guarantor)
+
+
+def test_meetings_fall_on_the_groups_day(flores):
+    days = meeting_days(flores, date(2026, 11, 26), 3)
+    assert all(day.weekday() == 2 for day in days)
+    assert days[0] >= date(2026, 11, 26)
+    assert (days[1] - days[0]).days == 28
+
+
+def test_an_officer_forms_a_group_and_prints_its_sheet(institution, officer, lent):
+    browser = OutsideClient()
+    browser.sign_in(User.objects.get(pk=officer.user_id))
+    sent = {"name": "Las Rosas", "meets_at": "Plaza", "weekday": "4", "meets_from": "18:30", "every_weeks": "2"}
+    address = browser.post(reverse("lending:desk_groups", args=["qori"]), sent)["Location"]
+    (loan, person), *_others = lent
+    assert browser.post(f"{address}members/", {**person, "role": "treasurer"}).status_code == 302
+    refused = browser.post(f"{address}loans/", {"number": "999999"})
+    assert refused.status_code == 422
+    assert browser.post(f"{address}loans/", {"number": loan.number}).status_code == 302
+    assert loan.applicant.full_name in browser.get(address).content.decode()
+    sheet = browser.get(f"{address}sheet/?on=2026-04-03").content.decode()
+    assert "Hoja de reunión de Las Rosas" in sheet
+    assert "03/04/2026" in sheet
+    page = reverse("lending:desk_guarantees", args=["qori", loan.pk])
+    assert browser.post(page, {**lent[1][1], "kind": "surety", "limit": ""}).status_code == 302
+    assert "Fiador solidario" in browser.get(page).content.decode()
