@@ -3,8 +3,7 @@
 from django.urls import path
 
 from lending.views import contracts
-from lending.views.desk import case, complaints, data_rights, imports, incidents, matching, products, queue
-from lending.views.desk import case, complaints, data_rights, groups, imports, matching, products, queue
+from lending.views.desk import case, complaints, data_rights, groups, imports, incidents, matching, products, queue
 
 urlpatterns = [
     path("desk/", queue.home, name="desk"),
