@@ -182,8 +182,12 @@ def charge_off_lines(*, principal: Decimal, deferred: Decimal, principal_account
 
 
 def recovery_lines(change: Standing, *, money: Decimal, itf: Decimal, money_account: str) -> list[Line]:
-    """Money for a loan charged off is income; the principal it pays leaves the memorandum accounts."""
+    """Money for a loan charged off is income; the principal it pays leaves the memorandum accounts.
+
+    Forgiven interest is posted as on any other loan, so that an undone charge-off finds it.
+    """
     return journal(
+        (ACCRUED, -change.waived_interest), (INTEREST, change.waived_interest),
         (money_account, money + itf), (ITF_PAYABLE, -itf),
         (INSURANCE_PAYABLE, -change.insurance), (ADVANCES, -change.advance),
         (RECOVERIES, -(money - change.insurance - change.advance)),

@@ -106,7 +106,7 @@ def close_period(*, month: date, actor: Actor) -> LedgerPeriod:
             _("Falta el cierre del día %(day)s. Ejecútalo y vuelve a cerrar el mes.")
             % {"day": last.strftime("%d/%m/%Y")}
         )
-    rows = [{**row, "debit": str(row["debit"]), "credit": str(row["credit"])} for row in trial_balance(last)]
+    rows = [{name: str(value) for name, value in row.items()} for row in trial_balance(last)]
     period = LedgerPeriod.objects.create(month=month, closed_by_id=actor.user_id, trial_balance=rows)
     audit.record(actor, "lending.ledger.month_closed", period, on=month)
     outbox.publish("lending.ledger.month_closed", period)

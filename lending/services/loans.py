@@ -24,7 +24,7 @@ from lending.schedules import InvalidTerms, LoanTerms, build_schedule
 from lending.schedules.contract import read_request, write_request
 from lending.selectors.loans import LoanFacts, paid_tranches
 from lending.services.numbers import LOANS, next_number
-from lending.services.servicing import LoanWork, begin_work, checked_day, lock_loan, require_status, settle
+from lending.services.servicing import LoanWork, begin_work, catch_up, checked_day, lock_loan, require_status, settle
 from scoring.models import Segment
 
 REQUIRED_PAPERS: Final = (Document.Kind.IDENTITY_FRONT, Document.Kind.IDENTITY_BACK)
@@ -189,6 +189,7 @@ def disburse_loan(
         work = begin_work(loan.pk)
         loan = work.loan
         checked_day(day, today=today(), first=loan.state_on)
+        catch_up(work, day)
         terms, _events, _rules = read_request(loan.terms)
     _require_papers(loan)
     disbursement.status, disbursement.on, disbursement.external_ref = Disbursement.Status.PAID, day, external_ref[:60]

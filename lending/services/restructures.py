@@ -27,7 +27,7 @@ from lending.schedules.contract import write_event
 from lending.schedules.servicing import FORGIVABLE, Event, EventKind
 from lending.schedules.state import LoanState
 from lending.services.refinancing import new_terms, refinance
-from lending.services.servicing import LoanWork, begin_work, settle
+from lending.services.servicing import LoanWork, begin_work, catch_up, settle
 
 SHORTEST_REASON: Final = 10
 CHARGES: Final = {  # what may be passed on: third parties' services the borrower asked for or the law lets recover
@@ -285,6 +285,8 @@ def _lost(loan: Loan, state: LoanState) -> None:
             % {"days": state.days_late},
             code="not_lost",
         )
+    if state.advance:
+        raise InvalidState(_("El crédito tiene dinero pagado por adelantado: no se castiga."))
     if loan.provision < state.principal:
         raise InvalidState(
             _("El crédito no está provisionado por completo: ejecuta el cierre del día y vuelve a intentarlo."),
@@ -295,6 +297,7 @@ def _lost(loan: Loan, state: LoanState) -> None:
 def _applied(work: LoanWork, row: Restructure, actor: Actor) -> Restructure:
     """The change takes effect: the replay, the books, the words."""
     loan, event = work.loan, "lending.restructure.applied"
+    catch_up(work, row.on)
     work.facts.restructures.append(row)
     if row.kind == Kind.REFINANCE:
         refinance(work, row, actor)

@@ -157,6 +157,12 @@ def settle(
     return state
 
 
+def catch_up(work: LoanWork, on: date) -> None:
+    """Let installments that fell due meanwhile use money paid in advance, so that an act posts its own change alone."""
+    if work.loan.advance and work.loan.next_due_on and work.loan.next_due_on <= work.day(on):
+        settle(work, event="lending.loan.advance_used", on=on)
+
+
 def standing(loan: Loan, state: LoanState) -> Standing:
     """What the loan amounts to in the books."""
     return Standing(
