@@ -254,7 +254,8 @@ def _copy_loans(ground: _Ground, term: int, columns: dict[str, tuple[str, NDArra
               credit_type, currency, principal, tea, moratory_tea, terms, allocation_order, branch, officer_id,
               recognised_guarantee, guarantee_kind, disbursed_on, first_due_on, matures_on, closed_on, charged_off_on,
               judicial_on, is_refinanced, is_rescheduled, deferred_yield, disbursed, installment, installments,
-              principal_outstanding, advance, next_due_on, revision, days_late, sbs_class, provision)
+              principal_outstanding, advance, refunded, next_due_on, 
+              state_on, revision, days_late, sbs_class, provision)
             SELECT id, %(i)s, number, applicant, product, '',
               CASE WHEN off <> '9999-12-31' THEN 'charged_off' WHEN owed = 0 THEN 'paid' ELSE 'active' END,
               lpad(kind::text, 2, '0'), 'PEN', principal, tea / 1e8, 0.12,
@@ -263,10 +264,11 @@ def _copy_loans(ground: _Ground, term: int, columns: dict[str, tuple[str, NDArra
                 'disbursement_date', disbursed::text, 'insurance', jsonb_build_object('monthly_rate', '0.00075')),
               '[]', (%(branches)s::text[])[branch + 1], officer, 0, '', disbursed, first_due, matures,
               nullif(closed, '9999-12-31'), nullif(off, '9999-12-31'), nullif(judicial, '9999-12-31'), refinanced = 1,
-              false, 0, principal, installment, %(term)s, owed, 0, nullif(next_due, '9999-12-31'), 1, late, 0, 0
+              false, 0, principal, installment, %(term)s, owed, 0, 0, nullif(next_due, '9999-12-31'),
+              %(on)s, 1, late, 0, 0
             FROM new_loan ORDER BY id
             """,
-            {"i": ground.institution.pk, "term": term, "branches": list(BRANCHES)},
+            {"i": ground.institution.pk, "term": term, "branches": list(BRANCHES), "on": ground.on},
         )
         cursor.execute("DROP TABLE new_loan")
 

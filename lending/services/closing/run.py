@@ -24,6 +24,7 @@ from lending.services.closing.journals import post_levels
 from lending.services.collections import settle_promises
 from lending.services.ledger import BOOKS_LOCK
 from lending.services.portfolio import summarise_day
+from lending.services.servicing import use_advances
 
 CHUNK_LOANS: Final = 20_000
 _ATTEMPTS: Final = 3
@@ -84,10 +85,10 @@ def close_day(
     close = _Close(institution_id, actor, on, connections, progress or (lambda _loans: None))
     started = time.monotonic()
     report = close.report
+    close.use_advances()
     if not close.begin():
         report.already = True
         return report
-    close.step("advances", close.use_advances)
     close.step("debtors", close.class_debtors)
     close.step("chunks", close.plan_chunks)
     close.work_chunks()
@@ -160,13 +161,12 @@ class _Close:
             run.save(update_fields=["progress", "step", "finished_at"])
             self.report.steps[name] = run.progress[name]
 
-    def use_advances(self) -> int:
-        """Money paid in advance pays what fell due."""
-        try:
-            from lending.services.servicing import use_advances
-        except ImportError:
-            return 0
-        return use_advances(on=self.on, actor=self.actor)
+    def use_advances(self) -> None:
+        """Money paid in advance pays what fell due, while the day's books are open."""
+        used = 1
+        while used:
+            with institution_scope(self.institution_id), transaction.atomic():
+                used = 0 if CloseRun.objects.filter(on=self.on).exists() else use_advances(on=self.on)
 
     def class_debtors(self) -> int:
         rules = risk_rules(self.on)

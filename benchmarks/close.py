@@ -1,0 +1,222 @@
+"""The nightly close against a bare INSERT … SELECT of days late, class and provision, in one run.
+
+`manage.py benchmark close` calls `run`; alone: `python -m benchmarks.close [loans] [rounds]`. The bare side is
+chunked by key and resumable as the product is, reads the same loans, and writes a table with the same key; it has
+no accrual, debtor, running line, journal, summary or loan to bring up to date. Before each night borrowers pay what
+is due, so that the book does not go bad while it is measured. Needs the product's own databases (`manage.py`).
+"""
+
+import json
+import statistics
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
+from datetime import date, timedelta
+from typing import Any
+
+from django.db import connection, connections, transaction
+
+from accounts.actors import Actor
+from accounts.clock import today
+from accounts.models import Institution
+from accounts.services.institutions import create_institution
+from accounts.tenancy.scope import institution_scope
+from benchmarks.machine import comparable, measured, peak_megabytes
+from lending.models import CloseRun, Loan
+from lending.selectors.risk import risk_rules
+from lending.services.closing import close_day
+from lending.services.closing.run import CHUNK_LOANS
+from lending.services.closing.statements import CHUNKS
+from lending.services.generation import generate_portfolio
+
+SYSTEM = Actor.system("benchmark")
+BARE_TABLE = """
+CREATE TABLE IF NOT EXISTS benchmark_close_state (institution_id bigint, "on" date, loan_id uuid, days_late integer,
+  sbs_class smallint, provision bigint, PRIMARY KEY (institution_id, "on", loan_id));
+CREATE TABLE IF NOT EXISTS benchmark_close_chunk (LIKE lending_closechunk INCLUDING ALL);
+GRANT SELECT, INSERT, UPDATE, DELETE ON benchmark_close_state, benchmark_close_chunk TO lend_app;
+TRUNCATE benchmark_close_state, benchmark_close_chunk
+"""
+# Every loan that owes today's installment pays it, but one in thirty.
+PAY = """
+WITH paid AS (
+  UPDATE lending_installment n SET paid_principal = n.principal, paid_interest = n.interest,
+    paid_insurance = n.insurance, settled_on = n.due_on
+  FROM lending_loan l
+  WHERE n.institution_id = %(i)s AND n.due_on = %(on)s AND n.settled_on IS NULL AND l.institution_id = %(i)s
+    AND l.id = n.loan_id AND l.next_due_on = n.due_on AND l.status = 'active' AND l.number %% 30 <> 0
+  RETURNING n.loan_id, n.place, n.principal, n.interest
+), loans AS (
+  UPDATE lending_loan l SET principal_outstanding = l.principal_outstanding - p.principal, revision = l.revision + 1,
+    next_due_on = (SELECT n.due_on FROM lending_installment n WHERE n.institution_id = %(i)s AND n.loan_id = l.id
+                   AND n.place = p.place + 1),
+    status = CASE WHEN l.principal_outstanding = p.principal THEN 'paid' ELSE 'active' END,
+    closed_on = CASE WHEN l.principal_outstanding = p.principal THEN %(on)s::date END
+  FROM paid p WHERE l.institution_id = %(i)s AND l.id = p.loan_id
+  RETURNING l.product_id, l.is_refinanced, p.principal, p.interest
+), sums AS (
+  SELECT product_id, gen_random_uuid() AS journal, sum(principal) FILTER (WHERE NOT is_refinanced) AS current,
+    sum(principal) FILTER (WHERE is_refinanced) AS refinanced, sum(interest) AS interest
+  FROM loans GROUP BY product_id
+)
+INSERT INTO lending_ledgerentry (institution_id, journal, "on", account, currency, amount, event, product_id)
+SELECT %(i)s, journal, %(on)s, v.account, 'PEN', v.amount, 'benchmark.paid', product_id
+FROM sums CROSS JOIN LATERAL (VALUES ('1401', -coalesce(current, 0)), ('1404', -coalesce(refinanced, 0)),
+  ('1408', -interest), ('1103', coalesce(current, 0) + coalesce(refinanced, 0) + interest)) v (account, amount)
+"""
+
+
+def run(loans: int = 100_000, rounds: int = 3, seed: int = 20261126, keep: bool = False) -> dict[str, Any]:
+    """Loans a second of both sides on one and two connections, their ratios, and the machine beside each."""
+    first = today() - timedelta(days=2 * rounds + 1)
+    institution = _book(loans, seed, first)
+    sides: dict[str, list[dict[str, Any]]] = {"bare_1": [], "close_1": [], "bare_2": [], "close_2": []}
+    opening = measured(lambda: _close(institution, first, 1))
+    active, day, voided = _active(institution), first, 0
+    steps: dict[str, Any] = {}
+    for _round in range(rounds):
+        for count in (1, 2):
+            day += timedelta(days=1)
+            _pay(institution, day)
+            _empty_bare()
+            bare = measured(lambda count=count, day=day: _bare(institution, day, count))
+            product = measured(lambda count=count, day=day: _close(institution, day, count))
+            bare["comparable"] = product["comparable"] = comparable(bare, product)
+            voided += not bare["comparable"]
+            sides[f"bare_{count}"].append(bare)
+            sides[f"close_{count}"].append(product)
+            steps = _steps(institution, day)
+    medians = {
+        name: statistics.median(
+            [one["seconds"] for one in found if one["comparable"]] or [one["seconds"] for one in found]
+        )
+        for name, found in sides.items()
+    }
+    figures = {
+        "loans": loans, "active": active, "chunk": CHUNK_LOANS, "rounds": rounds, "voided": voided,
+        "loans_per_second": {name: round(active / seconds) for name, seconds in medians.items()},
+        "ratios": {
+            "close_over_bare_1": round(medians["bare_1"] / medians["close_1"], 3),
+            "close_over_bare_2": round(medians["bare_2"] / medians["close_2"], 3),
+            "two_connections_over_one": round(medians["close_1"] / medians["close_2"], 3),
+            "bare_two_over_one": round(medians["bare_1"] / medians["bare_2"], 3),
+        },
+        "first_close": opening, "runs": sides, "steps_of_the_last": steps, "peak_megabytes": peak_megabytes(),
+    }  # fmt: skip
+    if not keep:
+        forget(institution)
+    return figures
+
+
+def _book(loans: int, seed: int, on: date) -> Institution:
+    institution = create_institution(
+        actor=SYSTEM, slug=f"medida-{loans}", name=f"Medida {loans}", legal_name=f"Medida {loans}", kind="edpyme",
+        is_fictional=True,
+    )  # fmt: skip
+    with institution_scope(institution.pk):
+        there = Loan.objects.count()
+        closed = CloseRun.objects.exists()
+    if not there:
+        generate_portfolio(institution=institution, actor=SYSTEM, loans=loans, seed=seed, on=on)
+    elif closed:
+        raise SystemExit(f"{institution.slug} was closed already; forget it first: benchmarks.close.forget")
+    with connections["owner"].cursor() as cursor:
+        cursor.execute(BARE_TABLE)
+        for table in ("lending_loan", "lending_installment", "lending_applicant"):
+            cursor.execute(f"ANALYZE {table}")
+    return institution
+
+
+def forget(institution: Institution) -> None:
+    """Remove what a measurement left, past the triggers that keep evidence: as owner, in one transaction."""
+    tables = [
+        "closechunk",
+        "closerun",
+        "portfolioday",
+        "dailyloanstate",
+        "debtorday",
+        "runninginstallment",
+        "installment",
+        "loan",
+        "applicant",
+        "productversion",
+        "product",
+    ]
+    owner = connections["owner"]
+    with institution_scope(institution.pk), transaction.atomic(using="owner"), owner.cursor() as cursor:
+        cursor.execute("ALTER TABLE lending_ledgerentry DISABLE TRIGGER evidence_is_kept")
+        cursor.execute("DELETE FROM lending_ledgerentry WHERE institution_id = %s", [institution.pk])
+        cursor.execute("ALTER TABLE lending_ledgerentry ENABLE ALWAYS TRIGGER evidence_is_kept")
+        for table in tables:
+            cursor.execute(f"DELETE FROM lending_{table} WHERE institution_id = %s", [institution.pk])  # noqa: S608
+        cursor.execute("DROP TABLE IF EXISTS benchmark_close_state, benchmark_close_chunk")
+
+
+def _active(institution: Institution) -> int:
+    with institution_scope(institution.pk):
+        return Loan.objects.filter(status=Loan.Status.ACTIVE).count()
+
+
+def _steps(institution: Institution, on: date) -> dict[str, float]:
+    with institution_scope(institution.pk):
+        return {name: note["seconds"] for name, note in CloseRun.objects.get(on=on).progress.items()}
+
+
+def _pay(institution: Institution, on: date) -> None:
+    with institution_scope(institution.pk), connection.cursor() as cursor:
+        cursor.execute(PAY, {"i": institution.pk, "on": on})
+
+
+def _close(institution: Institution, on: date, count: int) -> None:
+    close_day(institution_id=institution.pk, actor=SYSTEM, on=on, connections=count)
+
+
+def _empty_bare() -> None:
+    with connections["owner"].cursor() as cursor:
+        cursor.execute("TRUNCATE benchmark_close_state, benchmark_close_chunk")
+
+
+def _bare(institution: Institution, on: date, count: int) -> None:
+    values = {"i": institution.pk, "on": on, "size": CHUNK_LOANS}
+    rules = risk_rules(on)
+    days = "greatest(%(on)s::date - l.next_due_on, 0)"
+    columns = "l.id, l.credit_type, l.principal_outstanding AS owed, l.recognised_guarantee, l.guarantee_kind"
+    provision = rules.provision_sql(
+        "b.credit_type", "b.sbs_class", "b.owed", "b.recognised_guarantee", "b.guarantee_kind"
+    )
+    chunk = f"""
+        INSERT INTO benchmark_close_state SELECT %(i)s, %(on)s, b.id, b.days, b.sbs_class, {provision}
+        FROM (SELECT {columns}, {rules.class_sql("l.credit_type", days)} AS sbs_class, {days} AS days
+              FROM lending_loan l WHERE l.institution_id = %(i)s AND l.id > %(after)s AND l.id <= %(through)s AND l.status = 'active') b
+        ORDER BY b.id
+    """  # noqa: S608  (rules, no input)
+
+    def work() -> None:
+        try:
+            while True:
+                with institution_scope(institution.pk), connection.cursor() as cursor:
+                    cursor.execute(
+                        "SELECT id, after, through FROM benchmark_close_chunk WHERE done_at IS NULL ORDER BY n LIMIT 1"
+                        " FOR UPDATE SKIP LOCKED"
+                    )
+                    claimed = cursor.fetchone()
+                    if claimed is None:
+                        return
+                    cursor.execute(chunk, {**values, "after": claimed[1], "through": claimed[2]})
+                    cursor.execute("UPDATE benchmark_close_chunk SET done_at = now() WHERE id = %s", [claimed[0]])
+        finally:
+            if count > 1:
+                connection.close()
+
+    with institution_scope(institution.pk), connection.cursor() as cursor:
+        cursor.execute(CHUNKS.replace("lending_closechunk", "benchmark_close_chunk"), values)
+    if count == 1:
+        work()
+        return
+    with ThreadPoolExecutor(count) as pool:
+        for worker in [pool.submit(copy_context().run, work) for _n in range(count)]:
+            worker.result()
+
+
+if __name__ == "__main__":
+    sys.stdout.write(json.dumps(run(*map(int, sys.argv[1:])), indent=2, default=str) + "\n")
