@@ -187,7 +187,8 @@ def _bare(institution: Institution, on: date, count: int) -> None:
     chunk = f"""
         INSERT INTO benchmark_close_state SELECT %(i)s, %(on)s, b.id, b.days, b.sbs_class, {provision}
         FROM (SELECT {columns}, {rules.class_sql("l.credit_type", days)} AS sbs_class, {days} AS days
-              FROM lending_loan l WHERE l.institution_id = %(i)s AND l.id > %(after)s AND l.id <= %(through)s AND l.status = 'active') b
+              FROM lending_loan l WHERE l.institution_id = %(i)s AND l.id > %(after)s AND l.id <= %(through)s
+                AND l.status = 'active') b
         ORDER BY b.id
     """  # noqa: S608  (rules, no input)
 

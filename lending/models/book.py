@@ -130,7 +130,10 @@ class CloseChunk(InstitutionOwned):
 
 
 class PortfolioDay(InstitutionOwned):
-    """The book at the end of one day by product, branch, officer, credit type and days late: what pages sum up."""
+    """The book at the end of one day by product, branch, officer, credit type and days late: what pages sum up.
+
+    While a day is being closed it holds a line for each chunk; read days whose CloseRun is finished.
+    """
 
     on = models.DateField()
     product_id = models.UUIDField()
@@ -143,7 +146,6 @@ class PortfolioDay(InstitutionOwned):
     is_refinanced = models.BooleanField(default=False)
     is_judicial = models.BooleanField(default=False)
     loans = models.PositiveIntegerField()
-    debtors = models.PositiveIntegerField()  # each debtor once in the whole day: where their oldest loan is
     principal = MoneyField()
     overdue = MoneyField()  # the part that is "vencido" by the norm, judicial left out
     accrued = MoneyField()

@@ -156,6 +156,7 @@ class Loan(InstitutionOwned):
         indexes: ClassVar = [
             models.Index(fields=["institution", "status", "next_due_on"], name="loan_worklist"),
             models.Index(fields=["institution", "applicant"], name="loan_applicant"),
+            models.Index(fields=["institution"], condition=models.Q(is_refinanced=True), name="loan_refinanced"),
         ]
 
     def __str__(self) -> str:

@@ -254,7 +254,7 @@ def _copy_loans(ground: _Ground, term: int, columns: dict[str, tuple[str, NDArra
               credit_type, currency, principal, tea, moratory_tea, terms, allocation_order, branch, officer_id,
               recognised_guarantee, guarantee_kind, disbursed_on, first_due_on, matures_on, closed_on, charged_off_on,
               judicial_on, is_refinanced, is_rescheduled, deferred_yield, disbursed, installment, installments,
-              principal_outstanding, advance, refunded, next_due_on, 
+              principal_outstanding, advance, refunded, next_due_on,
               state_on, revision, days_late, sbs_class, provision)
             SELECT id, %(i)s, number, applicant, product, '',
               CASE WHEN off <> '9999-12-31' THEN 'charged_off' WHEN owed = 0 THEN 'paid' ELSE 'active' END,

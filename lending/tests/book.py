@@ -68,7 +68,7 @@ def close_book(institution: Institution, on: date) -> None:
     for (product_id, branch, officer_id, name, refinanced), line in sums.items():
         PortfolioDay.objects.create(
             on=on, product_id=product_id, branch=branch, officer_id=officer_id, credit_type="10", sbs_class=0,
-            bucket=name, is_refinanced=refinanced, loans=int(line["loans"]), debtors=int(line["loans"]),
+            bucket=name, is_refinanced=refinanced, loans=int(line["loans"]),
             principal=line["principal"], overdue=line["overdue"], accrued=0, provision=10 * line["loans"],
             weighted_tea=0,
         )  # fmt: skip

@@ -135,15 +135,13 @@ def test_the_summary_adds_up_to_the_states_and_the_ledger_to_the_summary(book, y
         day = PortfolioDay.objects.filter(on=yesterday).aggregate(
             *(
                 Sum(n)
-                for n in ("principal", "provision", "accrued", "receivable", "suspended", "loans", "debtors", "overdue")
+                for n in ("principal", "provision", "accrued", "receivable", "suspended", "loans", "overdue")
             )
         )
         for name in ("principal__sum", "provision__sum", "accrued__sum"):
             assert day[name] == sums[name]
         assert day["receivable__sum"] + day["suspended__sum"] == sums["receivable__sum"]
         assert day["loans__sum"] == states.count()
-        owing = Loan.objects.filter(status="active")
-        assert day["debtors__sum"] == owing.values("applicant_id").distinct().count() < day["loans__sum"]
         assert sum(balance(account, yesterday) for account in PRINCIPAL) == sums["principal__sum"]
         assert balance(PAST_DUE, yesterday) == day["overdue__sum"] > 0
         assert balance(ACCRUED, yesterday) == day["receivable__sum"]
@@ -169,7 +167,7 @@ def everything(on):
             "on", "applicant_id", "sbs_class")),
         "summary": sorted(PortfolioDay.objects.values_list(
             "on", "product_id", "branch", "officer_id", "credit_type", "sbs_class", "bucket", "is_refinanced",
-            "is_judicial", "loans", "debtors", "principal", "overdue", "accrued", "receivable", "suspended",
+            "is_judicial", "loans", "principal", "overdue", "accrued", "receivable", "suspended",
             "provision", "weighted_tea"),
             key=str),
         "ledger": sorted(LedgerEntry.objects.values_list(

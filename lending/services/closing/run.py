@@ -17,7 +17,7 @@ from accounts.actors import Actor
 from accounts.clock import today
 from accounts.errors import InvalidInput
 from accounts.tenancy.scope import institution_scope
-from lending.models import CloseChunk, CloseRun, PortfolioDay
+from lending.models import CloseChunk, CloseRun
 from lending.selectors.risk import risk_rules
 from lending.services.closing import statements
 from lending.services.closing.journals import post_levels
@@ -218,13 +218,12 @@ class _Close:
             if claimed is None:
                 return None
             key, _number, after, through = claimed
-            # Fresh rows have no statistics: a nested loop over what looks like one row would take minutes.
-            cursor.execute("SET LOCAL enable_nestloop = off")
+            cursor.execute(statements.TUNING)
             cursor.execute(self.chunk, {**self.values, "after": after, "through": through})
             loans, changed = cursor.fetchone()
-            cursor.execute("SET LOCAL enable_nestloop = on")
             cursor.execute(
-                "UPDATE lending_closechunk SET done_at = now(), loans = %(loans)s, changed = %(changed)s"
+                f"{statements.UNTUNED};"
+                " UPDATE lending_closechunk SET done_at = now(), loans = %(loans)s, changed = %(changed)s"
                 " WHERE institution_id = %(i)s AND id = %(key)s",
                 {**self.values, "loans": loans, "changed": changed, "key": key},
             )
@@ -243,7 +242,6 @@ class _Close:
         return {"rows": self.report.loans, "changed": self.report.changed, "chunks": len(chunks)}
 
     def sum_up(self) -> int:
-        PortfolioDay.objects.filter(on=self.on).delete()
         return self.execute(statements.SUMMARY)
 
     def post(self) -> dict[str, Any]:

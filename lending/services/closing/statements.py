@@ -11,16 +11,29 @@ from lending.buckets import bucket_sql
 from lending.ledger import ACCRUED, PRINCIPAL
 from lending.provisions import RiskRules
 
+_GROUP: Final = (
+    'institution_id, "on", product_id, branch, officer_id, credit_type, currency, sbs_class, bucket, is_refinanced,'
+    " is_judicial"
+)
+_SUMS: Final = "loans, principal, overdue, accrued, receivable, suspended, provision, weighted_tea"
 NEVER: Final = "DATE '9999-12-31'"
 _PRINCIPAL: Final = ", ".join(f"'{code}'" for code in PRINCIPAL)
 
+# Fresh rows have no statistics: a nested loop over what looks like one row would take minutes. Expressions that
+# are used again stand behind OFFSET 0, or PostgreSQL would work them out at every use.
+TUNING = "SET LOCAL enable_nestloop = off; SET LOCAL work_mem = '64MB'; SET LOCAL jit = off"
+UNTUNED = "SET LOCAL enable_nestloop = on; SET LOCAL work_mem = DEFAULT; SET LOCAL jit = DEFAULT"
+
+# The last chunk has no end: loans paid out meanwhile fall into it.
 CHUNKS = """
 INSERT INTO lending_closechunk (institution_id, "on", n, after, through, loans, changed)
-SELECT %(i)s, %(on)s, n, coalesce(lag(through) OVER (ORDER BY n), '00000000-0000-0000-0000-000000000000'), through, 0, 0
+SELECT %(i)s, %(on)s, row_number() OVER (ORDER BY through), coalesce(lag(through) OVER (ORDER BY through),
+  '00000000-0000-0000-0000-000000000000'), through, 0, 0
 FROM (
-  SELECT place / %(size)s AS n, max(id::text)::uuid AS through
-  FROM (SELECT id, row_number() OVER (ORDER BY id) - 1 AS place FROM lending_loan WHERE institution_id = %(i)s) numbered
-  GROUP BY 1
+  SELECT id AS through
+  FROM (SELECT id, row_number() OVER (ORDER BY id) AS place FROM lending_loan WHERE institution_id = %(i)s) numbered
+  WHERE place %% %(size)s = 0
+  UNION ALL SELECT 'ffffffff-ffff-ffff-ffff-ffffffffffff'
 ) bounds
 ON CONFLICT DO NOTHING
 """
@@ -86,7 +99,7 @@ candidate AS (
     WHERE e.sbs_class > 0
   UNION SELECT loan_id FROM later
 ),
-loans AS (
+loans AS MATERIALIZED (
   SELECT l.applicant_id, l.credit_type, {_least_class(rules)} AS least,
     greatest(%(on)s::date - ({_OLDEST}), 0) AS days
   FROM candidate c JOIN lending_loan l ON l.institution_id = %(i)s AND l.id = c.id {_LATER}
@@ -113,8 +126,8 @@ def states(rules: RiskRules) -> str:
     return f"""
 WITH {_later(within)}
 book AS MATERIALIZED (
-  SELECT l.id, l.applicant_id, l.credit_type, l.revision, l.disbursed_on, l.moratory_tea, l.recognised_guarantee,
-    l.guarantee_kind, l.is_refinanced, coalesce(l.judicial_on <= %(on)s, false) AS is_judicial,
+  SELECT l.id, l.applicant_id, l.product_id, l.branch, l.officer_id, l.currency, l.tea, l.credit_type, l.revision, l.disbursed_on,
+    l.moratory_tea, l.recognised_guarantee, l.guarantee_kind, l.is_refinanced, coalesce(l.judicial_on <= %(on)s, false) AS is_judicial,
     {_OUTSTANDING} AS principal, greatest(%(on)s::date - ({_OLDEST}), 0) AS days_late,
     coalesce(x.interest, 0) AS taken_back, {_least_class(rules)} AS least,
     l.days_late AS was_late, l.sbs_class AS was_class, l.provision AS was_provision,
@@ -162,18 +175,18 @@ stood AS (
     coalesce(f.earned_before, b.earned_before) - coalesce(f.collected, b.collected) + b.taken_back AS waiting,
     coalesce(f.earns, b.earns) AS earning, %(on)s::date - coalesce(f.starts_on, b.starts_on) AS gone,
     coalesce(f.due_on, b.due_on) - coalesce(f.starts_on, b.starts_on) AS days
-  FROM book b LEFT JOIN fresh f ON f.id = b.id LEFT JOIN late m ON m.id = b.id
+  FROM book b LEFT JOIN fresh f ON f.id = b.id LEFT JOIN late m ON m.id = b.id OFFSET 0
 ),
 classed AS (
   SELECT s.*, greatest({rules.class_sql("s.credit_type", "s.days_late")}, s.least)::int2 AS loan_class,
     CASE WHEN s.is_judicial THEN s.principal ELSE {past_due} END AS past_due,
     ((2 * s.earning * s.gone + s.days) / (2 * s.days))::bigint AS accrued, coalesce(d.sbs_class, 0) AS debtor_class
   FROM stood s LEFT JOIN lending_debtorday d ON d.institution_id = %(i)s AND d."on" = %(on)s
-    AND d.applicant_id = s.applicant_id
+    AND d.applicant_id = s.applicant_id OFFSET 0
 ),
 final AS MATERIALIZED (
   SELECT c.*, {provision} AS provision
-  FROM (SELECT classed.*, greatest(loan_class, debtor_class) AS sbs_class FROM classed) c
+  FROM (SELECT classed.*, greatest(loan_class, debtor_class) AS sbs_class FROM classed OFFSET 0) c
 ),
 written AS (
   INSERT INTO lending_dailyloanstate (institution_id, "on", loan_id, credit_type, situation, principal, overdue,
@@ -188,28 +201,23 @@ changed AS (
   FROM final f WHERE l.institution_id = %(i)s AND l.id > %(after)s AND l.id <= %(through)s AND l.id = f.id
     AND (f.days_late, f.sbs_class, f.provision) IS DISTINCT FROM (f.was_late, f.was_class, f.was_provision)
   RETURNING 1
+),
+parts AS (
+  INSERT INTO lending_portfolioday ({_GROUP}, {_SUMS})
+  SELECT %(i)s, %(on)s, product_id, branch, officer_id, credit_type, currency, sbs_class, {bucket_sql("days_late")},
+    is_refinanced AND NOT is_judicial, is_judicial, count(*), sum(principal),
+    sum(CASE WHEN is_judicial THEN 0 ELSE past_due END), sum(accrued),
+    sum(CASE WHEN past_due = 0 THEN waiting + accrued ELSE 0 END),
+    sum(CASE WHEN past_due = 0 THEN 0 ELSE waiting + accrued END), sum(provision), sum(principal * tea) / 100
+  FROM final GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11
 )
 SELECT (SELECT count(*) FROM final), (SELECT count(*) FROM changed)
 """  # noqa: S608  (rules and constants, no input)
 
 
+# What the chunks found, added up.
 SUMMARY = f"""
-INSERT INTO lending_portfolioday (institution_id, "on", product_id, branch, officer_id, credit_type, currency,
-  sbs_class, bucket, is_refinanced, is_judicial, loans, debtors, principal, overdue, accrued, receivable,
-  suspended, provision, weighted_tea)
-SELECT %(i)s, %(on)s, l.product_id, l.branch, l.officer_id, s.credit_type, l.currency, s.sbs_class,
-  {bucket_sql("s.days_late")}, s.situation = 1, s.situation = 2, count(*), count(*) FILTER (WHERE o.first = l.number),
-  sum(s.principal), sum(CASE WHEN s.situation = 2 THEN 0 ELSE s.past_due END), sum(s.accrued),
-  sum(CASE WHEN s.past_due = 0 THEN s.receivable ELSE 0 END),
-  sum(CASE WHEN s.past_due = 0 THEN 0 ELSE s.receivable END),
-  sum(s.provision), sum(s.principal * l.tea) / 100
-FROM lending_dailyloanstate s
-JOIN lending_loan l ON l.institution_id = %(i)s AND l.id = s.loan_id
-JOIN (
-  SELECT l.applicant_id, min(l.number) AS first
-  FROM lending_dailyloanstate s JOIN lending_loan l ON l.institution_id = %(i)s AND l.id = s.loan_id
-  WHERE s.institution_id = %(i)s AND s."on" = %(on)s GROUP BY 1
-) o ON o.applicant_id = l.applicant_id
-WHERE s.institution_id = %(i)s AND s."on" = %(on)s
-GROUP BY 3, 4, 5, 6, 7, 8, 9, 10, 11
+WITH parts AS (DELETE FROM lending_portfolioday WHERE institution_id = %(i)s AND "on" = %(on)s RETURNING *)
+INSERT INTO lending_portfolioday ({_GROUP}, {_SUMS})
+SELECT {_GROUP}, sum({_SUMS.replace(", ", "), sum(")}) FROM parts GROUP BY {_GROUP}
 """  # noqa: S608  (constants)
