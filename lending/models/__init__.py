@@ -5,6 +5,7 @@ from lending.models.book import CloseChunk, CloseRun, DailyLoanState, DebtorDay,
 from lending.models.collections import ContactNote, PromiseToPay
 from lending.models.fairness import DisparityMonth, DisparityReply, FairnessAnswer
 from lending.models.groups import Group, GroupLoan, GroupMember, Guarantee
+from lending.models.imports import PortfolioImport
 from lending.models.ledger import LedgerEntry, LedgerPeriod
 from lending.models.loans import (
     Allocation,
@@ -70,6 +71,7 @@ __all__ = [
     "Parameter",
     "PortfolioDay",
     "PortfolioFlow",
+    "PortfolioImport",
     "Product",
     "ProductVersion",
     "PromiseToPay",

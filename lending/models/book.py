@@ -129,7 +129,7 @@ class CloseChunk(InstitutionOwned):
         return f"{self.on} {self.n}"
 
 
-class PortfolioDay(InstitutionOwned):
+class PortfolioDay(Derived):
     """The book at the end of one day by product, branch, officer, credit type and days late: what pages sum up.
 
     While a day is being closed it holds a line for each chunk; read days whose CloseRun is finished.
@@ -154,7 +154,7 @@ class PortfolioDay(InstitutionOwned):
     provision = MoneyField()
     weighted_tea = models.DecimalField(max_digits=24, decimal_places=8)  # sum of soles times TEA
 
-    class Meta(InstitutionOwned.Meta):
+    class Meta(Derived.Meta):
         indexes: ClassVar = [models.Index(fields=["institution", "on"], name="portfolio_day")]
 
     def __str__(self) -> str:

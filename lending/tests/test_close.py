@@ -133,10 +133,7 @@ def test_the_summary_adds_up_to_the_states_and_the_ledger_to_the_summary(book, y
         states = DailyLoanState.objects.filter(on=yesterday)
         sums = states.aggregate(*(Sum(n, default=ZERO) for n in ("principal", "provision", "receivable", "accrued")))
         day = PortfolioDay.objects.filter(on=yesterday).aggregate(
-            *(
-                Sum(n)
-                for n in ("principal", "provision", "accrued", "receivable", "suspended", "loans", "overdue")
-            )
+            *(Sum(n) for n in ("principal", "provision", "accrued", "receivable", "suspended", "loans", "overdue"))
         )
         for name in ("principal__sum", "provision__sum", "accrued__sum"):
             assert day[name] == sums[name]

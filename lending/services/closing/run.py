@@ -169,8 +169,9 @@ class _Close:
                 used = 0 if CloseRun.objects.filter(on=self.on).exists() else use_advances(on=self.on)
 
     def class_debtors(self) -> int:
-        rules = risk_rules(self.on)
-        return self.execute(statements.debtors(rules))
+        with connection.cursor() as cursor:
+            cursor.execute("SET LOCAL enable_seqscan = off; SET LOCAL jit = off")
+        return self.execute(statements.debtors(risk_rules(self.on)))
 
     def plan_chunks(self) -> int:
         return self.execute(statements.CHUNKS)
@@ -221,9 +222,9 @@ class _Close:
             cursor.execute(statements.TUNING)
             cursor.execute(self.chunk, {**self.values, "after": after, "through": through})
             loans, changed = cursor.fetchone()
+            cursor.execute(statements.UNTUNED)
             cursor.execute(
-                f"{statements.UNTUNED};"
-                " UPDATE lending_closechunk SET done_at = now(), loans = %(loans)s, changed = %(changed)s"
+                "UPDATE lending_closechunk SET done_at = now(), loans = %(loans)s, changed = %(changed)s"
                 " WHERE institution_id = %(i)s AND id = %(key)s",
                 {**self.values, "loans": loans, "changed": changed, "key": key},
             )

@@ -19,10 +19,12 @@ _SUMS: Final = "loans, principal, overdue, accrued, receivable, suspended, provi
 NEVER: Final = "DATE '9999-12-31'"
 _PRINCIPAL: Final = ", ".join(f"'{code}'" for code in PRINCIPAL)
 
-# Fresh rows have no statistics: a nested loop over what looks like one row would take minutes. Expressions that
-# are used again stand behind OFFSET 0, or PostgreSQL would work them out at every use.
-TUNING = "SET LOCAL enable_nestloop = off; SET LOCAL work_mem = '64MB'; SET LOCAL jit = off"
-UNTUNED = "SET LOCAL enable_nestloop = on; SET LOCAL work_mem = DEFAULT; SET LOCAL jit = DEFAULT"
+# A chunk is a range of keys: fresh rows have no statistics, and a nested loop over what looks like one row, or a scan
+# of the whole book for each chunk, would take minutes. Expressions that are used again stand behind OFFSET 0, or
+# PostgreSQL would work them out at every use.
+_TUNED: Final = {"enable_nestloop": "off", "enable_seqscan": "off", "jit": "off", "work_mem": "'64MB'"}
+TUNING: Final = "; ".join(f"SET LOCAL {name} = {value}" for name, value in _TUNED.items())
+UNTUNED: Final = "; ".join(f"SET LOCAL {name} = DEFAULT" for name in _TUNED)
 
 # The last chunk has no end: loans paid out meanwhile fall into it.
 CHUNKS = """
@@ -126,8 +128,9 @@ def states(rules: RiskRules) -> str:
     return f"""
 WITH {_later(within)}
 book AS MATERIALIZED (
-  SELECT l.id, l.applicant_id, l.product_id, l.branch, l.officer_id, l.currency, l.tea, l.credit_type, l.revision, l.disbursed_on,
-    l.moratory_tea, l.recognised_guarantee, l.guarantee_kind, l.is_refinanced, coalesce(l.judicial_on <= %(on)s, false) AS is_judicial,
+  SELECT l.id, l.applicant_id, l.product_id, l.branch, l.officer_id, l.currency, l.tea, l.credit_type, l.revision,
+    l.disbursed_on, l.moratory_tea, l.recognised_guarantee, l.guarantee_kind, l.is_refinanced,
+    coalesce(l.judicial_on <= %(on)s, false) AS is_judicial,
     {_OUTSTANDING} AS principal, greatest(%(on)s::date - ({_OLDEST}), 0) AS days_late,
     coalesce(x.interest, 0) AS taken_back, {_least_class(rules)} AS least,
     l.days_late AS was_late, l.sbs_class AS was_class, l.provision AS was_provision,
@@ -168,6 +171,7 @@ late AS MATERIALIZED (
             (%(on)s::date - coalesce(n.moratory_through, n.due_on)) / 360.0::float8) - 1)::numeric, 10))
         ELSE 0 END), 0)::bigint AS owed
     FROM lending_installment n WHERE n.institution_id = %(i)s AND n.loan_id = b.id AND n.due_on <= %(on)s
+      AND (n.settled_on IS NULL OR n.settled_on > %(on)s)
   ) m WHERE b.days_late > 0
 ),
 stood AS (
@@ -198,17 +202,17 @@ written AS (
 changed AS (
   UPDATE lending_loan l SET days_late = f.days_late, sbs_class = f.sbs_class, provision = f.provision,
     closed_through = %(on)s
-  FROM final f WHERE l.institution_id = %(i)s AND l.id > %(after)s AND l.id <= %(through)s AND l.id = f.id
-    AND (f.days_late, f.sbs_class, f.provision) IS DISTINCT FROM (f.was_late, f.was_class, f.was_provision)
+  FROM final f WHERE l.institution_id = %(i)s AND l.id = f.id AND l.id = ANY (ARRAY(SELECT id FROM final
+    WHERE (days_late, sbs_class, provision) IS DISTINCT FROM (was_late, was_class, was_provision)))
   RETURNING 1
 ),
 parts AS (
   INSERT INTO lending_portfolioday ({_GROUP}, {_SUMS})
   SELECT %(i)s, %(on)s, product_id, branch, officer_id, credit_type, currency, sbs_class, {bucket_sql("days_late")},
     is_refinanced AND NOT is_judicial, is_judicial, count(*), sum(principal),
-    sum(CASE WHEN is_judicial THEN 0 ELSE past_due END), sum(accrued),
-    sum(CASE WHEN past_due = 0 THEN waiting + accrued ELSE 0 END),
-    sum(CASE WHEN past_due = 0 THEN 0 ELSE waiting + accrued END), sum(provision), sum(principal * tea) / 100
+    coalesce(sum(past_due) FILTER (WHERE NOT is_judicial), 0), sum(accrued),
+    coalesce(sum(waiting + accrued) FILTER (WHERE past_due = 0), 0),
+    coalesce(sum(waiting + accrued) FILTER (WHERE past_due > 0), 0), sum(provision), sum(principal * tea) / 100
   FROM final GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11
 )
 SELECT (SELECT count(*) FROM final), (SELECT count(*) FROM changed)
