@@ -1,0 +1,11 @@
+"""What an institution brought in belongs to it."""
+
+from django.db import migrations
+
+from accounts.tenancy.operations import IsolateTable
+
+
+class Migration(migrations.Migration):
+    dependencies = [("lending", "0030_imports")]
+
+    operations = [IsolateTable("PortfolioImport")]
