@@ -55,6 +55,7 @@ PERMISSIONS: dict[str, frozenset[str]] = {
     "lending.match_file": frozenset({"manager", "analyst", "officer", "system"}),
     "lending.manage_policy": frozenset({"manager"}),
     "lending.close_day": frozenset({"manager", "system"}),
+    "lending.import_portfolio": frozenset({"manager", "system"}),
     "lending.generate_portfolio": frozenset({"system"}),
     "lending.add_legal_value": frozenset({"operator"}),
     # loans

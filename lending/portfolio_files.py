@@ -8,7 +8,6 @@ import csv
 import io
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import date
 from pathlib import Path
 from typing import IO, Any, Final
 
@@ -41,10 +40,8 @@ EXAMPLES: Final = {
     "pagos": ("A-1001", "R-1", "2026-03-10", "316.20"),
 }  # fmt: skip
 WHICH: Final = "tabla"
-MOST_ROWS: Final = 20_000_000
 _MONEY, _RATE, _WHOLE = r"^\d{1,11}(\.\d{1,2})?$", r"^\d{1,4}(\.\d{1,6})?$", r"^\d{1,4}$"
 _RATE_PLACES: Final = 6
-_EPOCH: Final = date(1970, 1, 1)
 
 
 class UnreadableFile(ValueError):
@@ -88,6 +85,10 @@ class Sheet:
         for place in np.flatnonzero(np.asarray(wrong)):
             words = message(int(place)) if callable(message) else message
             self.errors.append(CellError(self.name, int(self.rows[place]), column, words))
+
+    def refuse_one(self, place: int, column: str, message: str) -> None:
+        """Report one line."""
+        self.errors.append(CellError(self.name, int(self.rows[place]), column, message))
 
     # Columns as values; a wrong cell is reported and stands as zero
 

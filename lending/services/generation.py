@@ -133,7 +133,7 @@ def _people(ground: _Ground, count: int, seed: int) -> NDArray[np.uint8]:
     def pieces() -> Iterator[bytes]:
         for at in range(0, count, BATCH):
             part = texts[at : at + BATCH]
-            sealed, hashes = encrypt_many(part), lookup_hashes(ground.institution.uuid, "document", part)
+            sealed, hashes = encrypt_many(part), lookup_hashes(ground.institution.uuid, "document:dni", part)
             lines = [
                 f"{bytes(found[at + n]).hex()}\t{_NAMES[first[0, at + n]]} {_NAMES[first[1, at + n]]}"
                 f" {_SURNAMES[last[0, at + n]]} {_SURNAMES[last[1, at + n]]}\t{sealed[n]}\t{hashes[n]}"

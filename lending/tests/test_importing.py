@@ -1,0 +1,256 @@
+"""An existing book comes in whole or not at all, and lives on as if it had always been here."""
+
+import csv
+import io
+from datetime import date, timedelta
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.core.management import CommandError, call_command
+from django.db import connection
+from django.db.models import Sum
+
+from accounts.actors import Actor
+from accounts.clock import today
+from accounts.crypto import decrypt, lookup_hash
+from accounts.errors import InvalidInput, NotAllowed
+from accounts.models import AuditEntry
+from accounts.tenancy.scope import institution_scope
+from lending.ledger import ACCRUED, ADVANCES, OPENING, PRINCIPAL
+from lending.models import (
+    Allocation,
+    Applicant,
+    DailyLoanState,
+    Installment,
+    LedgerEntry,
+    Loan,
+    PortfolioImport,
+    Product,
+    Repayment,
+)
+from lending.money import ZERO
+from lending.portfolio_files import TABLES, UnreadableFile, read_file, write_template
+from lending.selectors.ledger import disagreements
+from lending.selectors.loans import facts_of
+from lending.services.closing import close_day
+from lending.services.importing import ImportRefused, import_portfolio, import_waiting, upload_portfolio
+
+SYSTEM = Actor.system("tests")
+ON = date(2026, 11, 20)
+PEOPLE = [
+    {"documento_tipo": "dni", "documento": "41238765", "nombres": "Rosa Quispe", "nacimiento": "1988-05-23",
+     "celular": "987654321", "departamento": "8"},
+    {"documento_tipo": "dni", "documento": "41238766", "nombres": "Juan Mamani", "nacimiento": "23/05/1980"},
+]  # fmt: skip
+LOAN = {"documento": "41238765", "producto": "capital", "monto": "1200.00", "tea": "45", "tasa_moratoria": "12",
+        "cuotas": "6", "desembolso": "2026-06-10", "agencia": "Sicuani"}  # fmt: skip
+
+
+@pytest.fixture
+def product(institution):
+    with institution_scope(institution.pk):
+        return Product.objects.create(code="capital", name="Capital", segment="enterprise")
+
+
+def a_file(folder, people=None, loans=(), paid=(), name="cartera.csv"):
+    """A CSV of the template with these lines."""
+    headings = ["tabla", *dict.fromkeys(column for columns in TABLES.values() for column in columns)]
+    path = Path(folder) / name
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, headings, restval="")
+        writer.writeheader()
+        for table, lines in (("clientes", PEOPLE if people is None else people), ("creditos", loans), ("pagos", paid)):
+            writer.writerows({"tabla": table, **line} for line in lines)
+    return path
+
+
+def good_file(folder, name="cartera.csv"):
+    loans = [{**LOAN, "credito": "A-1"}, {**LOAN, "credito": "A-2", "documento": "41238766", "seguro_mensual": "0.075"}]
+    paid = [
+        {"credito": "A-1", "referencia": f"R-{n}", "fecha": f"2026-{n + 6:02d}-10", "monto": "222.00"}
+        for n in range(1, 5)
+    ]
+    paid.append({"credito": "A-2", "referencia": "R-9", "fecha": "15/08/2026", "monto": "300.50"})
+    return a_file(folder, loans=loans, paid=paid, name=name)
+
+
+def bring_in(institution, path, actor=SYSTEM, on=ON):
+    with institution_scope(institution.pk):
+        return import_portfolio(source=path, actor=actor, on=on)
+
+
+def test_every_imported_loan_is_what_a_replay_of_its_payments_gives(institution, product, tmp_path):
+    found = bring_in(institution, good_file(tmp_path))
+    assert (found.rows, found.applicants, found.loans, found.repayments) == (9, 2, 2, 5)
+    with institution_scope(institution.pk):
+        for loan in Loan.objects.all():
+            state = facts_of(loan).state(ON)
+            assert (loan.principal_outstanding, loan.next_due_on, loan.advance) == (
+                state.principal, state.next_due_on, state.advance
+            )  # fmt: skip
+            stored = Installment.objects.filter(loan=loan).order_by("place")
+            assert len(stored) == len(state.lines) == 6
+            for row, line in zip(stored, state.lines, strict=True):
+                for name in ("due_on", "principal", "interest", "insurance", "paid_principal", "paid_interest", "earned",
+                             "paid_moratory", "moratory", "moratory_through", "settled_on", "outstanding"):  # fmt: skip
+                    assert getattr(row, name) == getattr(line, name), name
+            for repayment, payment in zip(
+                Repayment.objects.filter(loan=loan).order_by("on"), state.payments, strict=True
+            ):
+                parts = dict(Allocation.objects.filter(repayment=repayment).values_list("part", "amount"))
+                assert parts.get("principal", ZERO) == payment.principal
+                assert sum(parts.values()) == repayment.amount
+        late = Loan.objects.get(external_ref="A-2")
+        assert late.next_due_on == date(2026, 8, 10)
+        assert Installment.objects.filter(loan=late).aggregate(sum=Sum("paid_moratory"))["sum"] > 0
+
+
+def test_documents_are_sealed_and_hashed_as_anybody_elses(institution, product, tmp_path):
+    bring_in(institution, good_file(tmp_path))
+    with institution_scope(institution.pk):
+        person = Applicant.objects.get(full_name="Rosa Quispe")
+        assert (person.document_number, person.phone, person.region) == ("41238765", "+51987654321", "08")
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT document_number FROM lending_applicant WHERE id = %s", [person.pk])
+            sealed = cursor.fetchone()[0]
+        assert "41238765" not in sealed
+        assert decrypt(sealed.encode()) == b"41238765"
+        assert person.document_hash == lookup_hash(institution.uuid, "document:dni", "41238765")
+
+
+def test_the_books_open_with_what_the_loans_owe_and_the_close_agrees(institution, product, tmp_path):
+    bring_in(institution, good_file(tmp_path), on=today() - timedelta(days=1))
+    with institution_scope(institution.pk):
+        assert disagreements() == []
+        owed = Loan.objects.aggregate(sum=Sum("principal_outstanding"))["sum"]
+        sums = dict(LedgerEntry.objects.values_list("account").annotate(sum=Sum("amount")))
+        assert sum(sums.get(account, ZERO) for account in PRINCIPAL) == owed
+        assert sums[OPENING] == -(owed + sums[ACCRUED] + sums.get(ADVANCES, ZERO))
+    before = sums[ACCRUED]
+    close_day(institution_id=institution.pk, actor=SYSTEM, on=today() - timedelta(days=1))
+    with institution_scope(institution.pk):
+        receivable = DailyLoanState.objects.aggregate(sum=Sum("receivable"))["sum"]
+        assert receivable == before  # the close finds the interest that the import opened with
+        assert disagreements() == []
+
+
+def test_the_same_file_twice_changes_nothing(institution, product, tmp_path):
+    path = good_file(tmp_path)
+    first = bring_in(institution, path)
+    with institution_scope(institution.pk):
+        before = AuditEntry.objects.count(), LedgerEntry.objects.count()
+    second = bring_in(institution, path)
+    assert second.already
+    assert (second.loans, second.repayments) == (first.loans, first.repayments)
+    with institution_scope(institution.pk):
+        assert Loan.objects.count() == 2
+        assert (AuditEntry.objects.count(), LedgerEntry.objects.count()) == before
+
+
+def test_every_wrong_cell_is_reported_with_its_row_and_nothing_comes_in(institution, product, tmp_path):
+    people = [*PEOPLE, {**PEOPLE[0]}, {"documento": "12", "nombres": "", "nacimiento": "2020-01-01", "celular": "12"}]
+    loans = [
+        {**LOAN, "credito": "A-1"},
+        {**LOAN, "credito": "A-1", "monto": "12,5"},
+        {**LOAN, "credito": "A-3", "documento": "99999999", "producto": "otro", "tea": "x", "cuotas": "0"},
+        {**LOAN, "credito": "A-4", "desembolso": "2026-02-30", "tipo_credito": "99"},
+    ]
+    paid = [
+        {"credito": "A-9", "referencia": "R-1", "fecha": "2026-07-10", "monto": "10"},
+        {"credito": "A-1", "referencia": "R-1", "fecha": "2026-01-10", "monto": "-5"},
+    ]
+    with pytest.raises(ImportRefused) as refused:
+        bring_in(institution, a_file(tmp_path, people, loans, paid))
+    found = {(error.table, error.row, error.column) for error in refused.value.errors}
+    assert found >= {
+        ("clientes", 4, "documento"), ("clientes", 5, "documento"), ("clientes", 5, "nombres"),
+        ("clientes", 5, "nacimiento"), ("clientes", 5, "celular"),
+        ("creditos", 7, "credito"), ("creditos", 7, "monto"), ("creditos", 8, "documento"), ("creditos", 8, "producto"),
+        ("creditos", 8, "tea"), ("creditos", 8, "cuotas"), ("creditos", 9, "desembolso"),
+        ("creditos", 9, "tipo_credito"), ("pagos", 10, "credito"), ("pagos", 11, "referencia"), ("pagos", 11, "fecha"),
+        ("pagos", 11, "monto"),
+    }  # fmt: skip
+    assert ("clientes", 2, "documento") not in found
+    assert all(error.message for error in refused.value.errors)
+    with institution_scope(institution.pk):
+        assert Applicant.objects.count() == Loan.objects.count() == LedgerEntry.objects.count() == 0
+
+
+def test_a_balance_that_the_payments_do_not_give_is_named_with_the_right_one(institution, product, tmp_path):
+    path = a_file(tmp_path, loans=[{**LOAN, "credito": "A-1", "saldo": "1100.00"}])
+    with pytest.raises(ImportRefused) as refused:
+        bring_in(institution, path)
+    [error] = refused.value.errors
+    assert (error.table, error.row, error.column) == ("creditos", 4, "saldo")
+    assert "S/ 1,200.00" in error.message
+
+
+def test_loans_that_are_known_already_are_refused(institution, product, tmp_path):
+    bring_in(institution, good_file(tmp_path))
+    path = a_file(tmp_path, loans=[{**LOAN, "credito": "A-1"}], name="otra.csv")
+    with pytest.raises(ImportRefused) as refused:
+        bring_in(institution, path)
+    assert [(error.row, error.column) for error in refused.value.errors] == [(4, "credito")]
+
+
+@pytest.mark.parametrize("name", ["plantilla.csv", "plantilla.xlsx"])
+def test_the_template_can_be_written_and_comes_in(institution, tmp_path, name):
+    with institution_scope(institution.pk):
+        Product.objects.create(code="capital-de-trabajo", name="Capital de trabajo", segment="enterprise")
+    path = tmp_path / name
+    with path.open("wb") as file:
+        write_template(file, name)
+    sheets = read_file(path, name)
+    assert {table: len(sheet) for table, sheet in sheets.items()} == {"clientes": 1, "creditos": 1, "pagos": 1}
+    with pytest.raises(ImportRefused) as refused:  # the example's balance is only an example
+        bring_in(institution, path)
+    assert {error.column for error in refused.value.errors} == {"saldo"}
+
+
+def test_a_file_of_something_else_is_explained(tmp_path):
+    path = tmp_path / "otra.csv"
+    path.write_text("a,b\n1,2\n")
+    with pytest.raises(UnreadableFile, match="columna"):
+        read_file(path, path.name)
+    (tmp_path / "roto.xlsx").write_bytes(b"nada")
+    with pytest.raises(UnreadableFile):
+        read_file(tmp_path / "roto.xlsx", "roto.xlsx")
+
+
+def test_an_uploaded_file_is_sealed_worked_by_a_task_and_forgotten(institution, product, manager, cashier, tmp_path):
+    content = good_file(tmp_path).read_bytes()
+    with institution_scope(institution.pk):
+        with pytest.raises(NotAllowed):
+            upload_portfolio(upload=SimpleUploadedFile("c.csv", content), actor=cashier, on=ON)
+        with pytest.raises(InvalidInput):
+            upload_portfolio(upload=SimpleUploadedFile("c.pdf", content), actor=manager, on=ON)
+        row = upload_portfolio(upload=SimpleUploadedFile("c.csv", content), actor=manager, on=ON)
+        assert upload_portfolio(upload=SimpleUploadedFile("d.csv", content), actor=manager, on=ON).pk == row.pk
+    assert import_waiting(institution.pk) == 1
+    with institution_scope(institution.pk):
+        row = PortfolioImport.objects.get()
+        assert (row.status, row.loans, row.stored_name) == ("done", 2, "")
+    assert import_waiting(institution.pk) == 0
+    bad = a_file(tmp_path, loans=[{**LOAN, "credito": "B-1", "tea": "x"}], name="mala.csv").read_bytes()
+    with institution_scope(institution.pk):
+        upload_portfolio(upload=SimpleUploadedFile("mala.csv", bad), actor=manager, on=ON)
+    import_waiting(institution.pk)
+    with institution_scope(institution.pk):
+        row = PortfolioImport.objects.get(name="mala.csv")
+        assert (row.status, row.error_count, row.errors[0][:3]) == ("failed", 1, ["creditos", 4, "tea"])
+
+
+def test_the_command_reports_cells_and_imports(institution, product, tmp_path):
+    out, err = io.StringIO(), io.StringIO()
+    bad = a_file(tmp_path, loans=[{**LOAN, "credito": "B-1", "tea": "x"}], name="mala.csv")
+    with pytest.raises(CommandError, match="1 cells"):
+        call_command("import_portfolio", str(bad), institution=institution.slug, stdout=out, stderr=err)
+    assert "creditos, row 4, tea" in err.getvalue()
+    call_command(
+        "import_portfolio", str(good_file(tmp_path)), institution=institution.slug, date=ON, as_json=True, stdout=out
+    )
+    assert '"loans": 2' in out.getvalue()
+    with institution_scope(institution.pk):
+        assert Loan.objects.get(external_ref="A-1").principal == Decimal(1200)
