@@ -56,6 +56,7 @@ PERMISSIONS: dict[str, frozenset[str]] = {
     "lending.manage_policy": frozenset({"manager"}),
     "lending.close_day": frozenset({"manager", "system"}),
     "lending.import_portfolio": frozenset({"manager", "system"}),
+    "lending.export_reports": frozenset({"manager", "auditor", "system"}),
     "lending.generate_portfolio": frozenset({"system"}),
     "lending.add_legal_value": frozenset({"operator"}),
     # loans

@@ -18,6 +18,8 @@ class LendingConfig(AppConfig):
             outbox.route(f"lending.application.{event}", "lending.tasks.notify_applicants")
         for event in ("loan.disbursed", "repayment.posted", "repayment.reversed"):
             outbox.route(f"lending.{event}", "lending.tasks.notify_applicants")
+        outbox.route("lending.import.uploaded", "lending.tasks.import_portfolios")
+        outbox.route("lending.loan.reminder_due", "lending.tasks.remind_borrowers")
         for event in ("complaint.filed", "complaint.answered", "data_request.made", "data_request.extended"):
             outbox.route(f"accounts.{event}", "lending.tasks.send_letters")
         for event in ("data_request.answered", "incident.people_told"):

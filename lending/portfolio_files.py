@@ -118,8 +118,7 @@ class Sheet:
     def days(self, column: str) -> NDArray[Any]:
         """datetime64[D]; 2026-03-31 or 31/03/2026. Wrong or empty ones stand as the first day of 1970."""
         values = self.text(column).combine_chunks()
-        iso = pc.strptime(values, format="%Y-%m-%d", unit="s", error_is_null=True)
-        local = pc.strptime(values, format="%d/%m/%Y", unit="s", error_is_null=True)
+        iso, local = (_days_as(values, form) for form in ("%Y-%m-%d", "%d/%m/%Y"))
         found = pc.coalesce(iso, local)
         filled = _flags(pc.not_equal(values, ""))
         message = _("Escribe una fecha que exista, como 2026-03-31 o 31/03/2026")
@@ -234,6 +233,12 @@ def _as_text(value: Any) -> str:
     if isinstance(value, float):
         return f"{value:.6f}".rstrip("0").rstrip(".")
     return str(value)
+
+
+def _days_as(values: Any, form: str) -> Any:
+    """The days that are written so; null for others, and for a 30 February that the parser would roll over."""
+    found = pc.strptime(values, format=form, unit="s", error_is_null=True)
+    return pc.if_else(pc.equal(pc.strftime(found, format=form), values), found, None)
 
 
 def _flags(values: Any) -> NDArray[np.bool_]:

@@ -2,6 +2,8 @@
 
 from celery import Task, current_app, shared_task
 
+from accounts.actors import Actor
+from accounts.clock import today
 from accounts.models import Institution
 from accounts.tenancy.celery import HEADER, RETRIED
 
@@ -87,3 +89,43 @@ def summarise_fairness() -> None:
 
     if FAIRNESS in connections:
         summarise()
+
+
+@shared_task(**(RETRIED | {"time_limit": 4 * 3600}))
+def import_portfolios(institution_id: int) -> None:
+    """Bring in the books that were uploaded."""
+    from lending.services.importing import import_waiting
+
+    import_waiting(institution_id)
+
+
+@shared_task(**RETRIED)
+def remind_borrowers(institution_id: int) -> None:
+    """Write to borrowers whose installment falls due soon or is late."""
+    from lending.services.notifications import notify_waiting
+    from lending.services.reminders import write_reminders
+
+    while write_reminders(institution_id):
+        pass
+    notify_waiting(institution_id=institution_id)
+
+
+@shared_task(**(RETRIED | {"time_limit": 4 * 3600}))
+def close_institution(institution_id: int) -> None:
+    """Close every day up to yesterday; a close that died goes on where it stopped."""
+    from lending.services.closing import close_through
+
+    actor = Actor.system("close_of_business", institution_id=institution_id)
+    close_through(institution_id=institution_id, actor=actor, on=today() - timedelta(days=1))
+
+
+@shared_task(base=Task, **RETRIED)
+def close_everywhere() -> None:
+    """Every night: one task for each institution."""
+    active = Institution.objects.filter(is_active=True).exclude(kind=Institution.Kind.PLATFORM)
+    for institution_id in active.values_list("pk", flat=True):
+        current_app.send_task(
+            "lending.tasks.close_institution",
+            kwargs={"institution_id": institution_id},
+            headers={HEADER: institution_id},
+        )

@@ -15,6 +15,7 @@ app.conf.update(
         "lending.tasks.assess_applications": {"queue": "assessment"},
         "lending.tasks.answer_market": {"queue": "assessment"},
         "lending.tasks.notify_applicants": {"queue": "notification"},
+        "lending.tasks.remind_borrowers": {"queue": "notification"},
         "scoring.tasks.*": {"queue": "training"},
         "lending.tasks.send_letters": {"queue": "notification"},
     },
@@ -36,6 +37,7 @@ app.conf.update(
     beat_schedule={
         "expire": {"task": "lending.tasks.expire_everywhere", "schedule": crontab(minute=7)},
         "purge": {"task": "lending.tasks.purge_everywhere", "schedule": crontab(minute=41, hour=2)},
+        "close": {"task": "lending.tasks.close_everywhere", "schedule": crontab(minute=20, hour="0,2,4,6")},
         "watch models": {
             "task": "scoring.tasks.everywhere",
             "schedule": crontab(minute=11, hour=3, day_of_week="mon"),

@@ -2,7 +2,12 @@
 
 from django.urls import URLPattern, URLResolver
 
-from lending.urls import desk, portfolio, public
+from lending.urls import book, desk, portfolio, public
 
 app_name = "lending"
-urlpatterns: list[URLPattern | URLResolver] = [*public.urlpatterns, *desk.urlpatterns, *portfolio.urlpatterns]
+urlpatterns: list[URLPattern | URLResolver] = [
+    *public.urlpatterns,
+    *desk.urlpatterns,
+    *portfolio.urlpatterns,
+    *book.urlpatterns,
+]

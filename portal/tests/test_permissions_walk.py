@@ -244,6 +244,10 @@ ADDRESSES: dict[str, Address] = {
     "lending:desk_guarantee_release": Address(post=holders("lending.manage_guarantees"), missing=True),
     "lending:desk_matching": Address(get=holders("lending.manage_policy"), post=holders("lending.manage_policy")),
     "lending:desk_matching_end": Address(post=holders("lending.manage_policy")),
+    "lending:desk_import": Address(get=holders("lending.import_portfolio"), post=holders("lending.import_portfolio")),
+    "lending:desk_import_template": Address(get=holders("lending.import_portfolio")),
+    "lending:desk_reports": Address(get=holders("lending.export_reports")),
+    "lending:desk_report_file": Address(get=holders("lending.export_reports"), missing=True),
     "lending:desk_policy": Address(get=holders("lending.manage_policy"), post=holders("lending.manage_policy")),
     # one's own data, and those who answer for it
     "lending:my_data": Address(get=SIGNED_IN),

@@ -23,7 +23,9 @@ from lending.services.closing import statements
 from lending.services.closing.journals import post_levels
 from lending.services.collections import settle_promises
 from lending.services.ledger import BOOKS_LOCK
+from lending.services.outcomes import tell_outcomes
 from lending.services.portfolio import summarise_day
+from lending.services.reminders import queue_reminders
 from lending.services.servicing import use_advances
 
 CHUNK_LOANS: Final = 20_000
@@ -97,6 +99,9 @@ def close_day(
     close.step("journals", close.post)
     close.step("flows", lambda: summarise_day(on=on))
     close.step("promises", lambda: settle_promises(on=on))
+    teller = Actor.system("close_of_business", institution_id=institution_id)
+    close.step("outcomes", lambda: tell_outcomes(on=on, actor=teller))
+    close.step("reminders", lambda: queue_reminders(on))
     for name, act in _followers.items():
         close.step(name, lambda act=act: act(on))  # type: ignore[misc]
     close.step("end", close.finish)

@@ -13,6 +13,8 @@ ITEMS = (
     ("Bandeja", "inbox", "lending:desk_queue", "lending.view_applications", ("/desk/queue/", "/desk/applications/")),
     ("Cartera", "chart", "lending:desk_portfolio", "lending.view_portfolio", ("/desk/portfolio/",)),
     ("Cobranza", "phone", "lending:desk_collections", "lending.view_collections", ("/desk/collections/",)),
+    ("Reportes SBS", "doc", "lending:desk_reports", "lending.export_reports", ("/desk/reports/",)),
+    ("Traer cartera", "doc", "lending:desk_import", "lending.import_portfolio", ("/desk/import/",)),
     ("Productos", "money", "lending:desk_products", "lending.view_products", ("/desk/products/",)),
     ("Grupos", "people", "lending:desk_groups", "lending.view_loans", ("/desk/groups/",)),
     ("Ofertas", "chart", "lending:desk_matching", "lending.manage_policy", ("/desk/matching/",)),
