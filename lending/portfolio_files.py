@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any, Final
+from zipfile import BadZipFile
 
 import numpy as np
 import pyarrow as pa
@@ -148,7 +149,7 @@ def read_file(source: Path | IO[bytes], name: str) -> dict[str, Sheet]:
     """The tables of a template that somebody filled in. Raises UnreadableFile."""
     try:
         found = _workbook(source) if name.lower().endswith(".xlsx") else _csv(source)
-    except (InvalidFileException, KeyError, OSError, pa.ArrowInvalid, UnicodeDecodeError, ValueError) as error:
+    except (InvalidFileException, BadZipFile, KeyError, OSError, pa.ArrowInvalid, ValueError) as error:
         if isinstance(error, UnreadableFile):
             raise
         raise UnreadableFile(_("No pudimos leer el archivo: %(why)s") % {"why": str(error)[:200]}) from error

@@ -1,5 +1,7 @@
 """What workers do: thin wrappers that take ids, open the scope and tolerate a rerun."""
 
+from datetime import timedelta
+
 from celery import Task, current_app, shared_task
 
 from accounts.actors import Actor

@@ -93,10 +93,8 @@ def _words(institution: Institution, loan: Loan, due_on: date) -> str:
         }
         if due_on >= today():
             return _("%(institution)s: la cuota de tu crédito %(number)s vence el %(day)s.") % about
-        return (
-            _(
-                "%(institution)s: la cuota de tu crédito %(number)s venció el %(day)s. Si ya pagaste, no hagas caso de este"
-                " mensaje. Para pagar o conversar: %(phone)s"
-            )
-            % about
+        late = _(
+            "%(institution)s: la cuota de tu crédito %(number)s venció el %(day)s. Si ya pagaste, no hagas caso de"
+            " este mensaje. Para pagar o conversar: %(phone)s"
         )
+        return late % about

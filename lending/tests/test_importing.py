@@ -93,8 +93,10 @@ def test_every_imported_loan_is_what_a_replay_of_its_payments_gives(institution,
             stored = Installment.objects.filter(loan=loan).order_by("place")
             assert len(stored) == len(state.lines) == 6
             for row, line in zip(stored, state.lines, strict=True):
-                for name in ("due_on", "principal", "interest", "insurance", "paid_principal", "paid_interest", "earned",
-                             "paid_moratory", "moratory", "moratory_through", "settled_on", "outstanding"):  # fmt: skip
+                for name in (
+                    "due_on", "principal", "interest", "insurance", "paid_principal", "paid_interest", "earned",
+                    "paid_moratory", "moratory", "moratory_through", "settled_on", "outstanding",
+                ):  # fmt: skip
                     assert getattr(row, name) == getattr(line, name), name
             for repayment, payment in zip(
                 Repayment.objects.filter(loan=loan).order_by("on"), state.payments, strict=True

@@ -21,9 +21,12 @@ class Command(JsonCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         super().add_arguments(parser)
         parser.add_argument("name", help="schedules, matching, …")
+        parser.add_argument(
+            "--size", type=int, help="how many loans, people or rows; each benchmark has its own default"
+        )
 
-    def handle(self, *, name: str, **options: Any) -> None:
+    def handle(self, *, name: str, size: int | None, **options: Any) -> None:
         if name not in names():
             raise CommandError(f"There is no benchmark {name!r}. There are: {', '.join(names())}.")
-        figures = importlib.import_module(f"benchmarks.{name}").run()
+        figures = importlib.import_module(f"benchmarks.{name}").run(*([size] if size else []))
         self.report(figures, "\n".join(f"{key}: {value}" for key, value in figures.items()))
