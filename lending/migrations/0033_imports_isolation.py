@@ -6,6 +6,6 @@ from accounts.tenancy.operations import IsolateTable
 
 
 class Migration(migrations.Migration):
-    dependencies = [("lending", "0030_imports")]
+    dependencies = [("lending", "0032_imports")]
 
     operations = [IsolateTable("PortfolioImport")]
