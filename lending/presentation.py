@@ -159,8 +159,8 @@ def _between(amounts: list[Decimal]) -> str:
 
 
 def contract_code(institution: Any, number: int) -> str:
-    """The number of a contract as people see it: `QT-C1001`."""
-    return f"{institution.number_prefix}-C{number}"
+    """The number of a contract as people see it: `QT-CT1001`."""
+    return f"{institution.number_prefix}-CT{number}"
 
 
 def loan_code(institution: Any, number: int) -> str:

@@ -350,7 +350,7 @@ REST_FRAMEWORK = {
 }
 SPECTACULAR_SETTINGS = {
     "TITLE": "Ayni",
-    "DESCRIPTION": "Solicitudes de crédito: simular, presentar, consultar el puntaje con sus razones y las ofertas.",
+    "DESCRIPTION": "Solicitudes y créditos: simular, presentar, ver puntaje y ofertas; contratos, pagos y saldos.",
     "VERSION": "1",
     "SERVE_INCLUDE_SCHEMA": False,
     "SCHEMA_PATH_PREFIX": r"/i/[^/]+/api/v1",

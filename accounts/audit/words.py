@@ -125,6 +125,7 @@ EVENTS: Final[dict[str, Any]] = {
     "lending.contract.opened": _("Contrato abierto"),
     "lending.contract.cancelled": _("Contrato anulado"),
     "lending.contract.expired": _("Contrato vencido sin firma"),
+    "lending.certificate.issued": _("Constancia de no adeudo entregada"),
     "lending.fairness.answered": _("Preguntas voluntarias respondidas"),
     "lending.fairness.taken_back": _("Respuestas voluntarias retiradas"),
     "lending.fairness.replied": _("Explicación de una diferencia escrita"),
@@ -307,6 +308,7 @@ FACTS: Final[dict[str, Any]] = {
     "own_insurance": _("póliza propia"),
     "total": _("total"),
     "method": _("método"),
+    "at_counter": _("en agencia"),
 }
 
 VALUES: Final[dict[str, Any]] = {

@@ -1,10 +1,9 @@
 """Everything the decision page shows of one case, ready to be read."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from decimal import Decimal
-from itertools import groupby
 from typing import Any, Final
 
 from django.db.models import QuerySet
@@ -12,9 +11,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from accounts.actors import Actor
-from accounts.audit.words import event_words
 from accounts.formats import format_money, format_number, format_percent
-from accounts.models import AuditEntry, Membership, User
+from accounts.models import Membership
 from lending import facts as declared_facts
 from lending.affordability import Affordability
 from lending.models import (
@@ -28,10 +26,10 @@ from lending.models import (
     ReviewRequest,
 )
 from lending.reasons import Reason
+from lending.selectors.history import history_of
 from scoring.explanations import Told, tell_all
 
 TOLD_IN_FULL: Final = 7  # reasons with a bar of their own; the rest stand together in one
-HISTORY: Final = 40  # entries read; runs of the same act by the same person are told as one
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +145,7 @@ def case_of(application: Application, actor: Actor) -> Case:
         blocked=_blocked(assessment),
         documents=documents,
         facts=_facts(application),
-        history=_history(application, [one.pk for one in (*decisions, *documents, *offers)]),
+        history=history_of(application.pk, *(one.pk for one in (*decisions, *documents, *offers))),
         decisions=decisions,
         proposal=waiting[-1] if waiting and application.status == Application.Status.PROPOSED else None,
         review=ReviewRequest.objects.filter(application_id=application.pk, closed_at__isnull=True)
@@ -284,34 +282,3 @@ def _facts(application: Application) -> list[tuple[str, str, str]]:
             (str(fact.label), said, "" if seen is None else declared_facts.shown(fact, seen, application.segment))
         )
     return rows
-
-
-def _history(application: Application, parts: Sequence[Any]) -> list[dict[str, Any]]:
-    """The newest acts on the application and its parts, from the evidence itself."""
-    subjects = [str(key) for key in (application.pk, *parts)]
-    entries = list(
-        AuditEntry.objects.filter(subject_id__in=subjects)
-        .order_by("-at_us")
-        .values("event", "at_us", "actor_user_id")[:HISTORY]
-    )
-    names = dict(
-        User.objects.filter(pk__in={one["actor_user_id"] for one in entries if one["actor_user_id"]}).values_list(
-            "pk", "full_name"
-        )
-    )
-    return [
-        _told(list(run), names) for _key, run in groupby(entries, key=lambda one: (one["event"], one["actor_user_id"]))
-    ]
-
-
-def _told(run: Sequence[Mapping[str, Any]], names: Mapping[int, str]) -> dict[str, Any]:
-    """One line for an act, or for the same act several times in a row; `run` is newest first."""
-    newest = run[0]
-    text = event_words(newest["event"])
-    if len(run) > 1:
-        text = _("%(event)s (%(count)s veces)") % {"event": text, "count": len(run)}
-    who = names.get(newest["actor_user_id"], "")
-    return {
-        "at": datetime.fromtimestamp(newest["at_us"] / 1_000_000, tz=UTC),
-        "text": _("%(event)s, %(who)s") % {"event": text, "who": who} if who else text,
-    }

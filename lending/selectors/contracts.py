@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from accounts.actors import Actor
 from accounts.errors import NotFound
-from lending.models import Contract, SigningCode
+from lending.models import Contract, Loan, SigningCode
 from lending.papers.contract import document_sha256
 
 MOST_ATTEMPTS: Final = 5  # with one code
@@ -58,3 +58,8 @@ def live_code(contract: Contract) -> SigningCode | None:
 def is_live(code: SigningCode) -> bool:
     """Whether a code may still be typed."""
     return code.used_at is None and code.expires_at > timezone.now() and code.attempts < MOST_ATTEMPTS
+
+
+def loan_of_contract(contract: Contract) -> Loan | None:
+    """The loan that was booked of it, if any."""
+    return Loan.objects.filter(contract_id=contract.pk).exclude(status=Loan.Status.CANCELLED).first()

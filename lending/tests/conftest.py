@@ -10,7 +10,7 @@ import pytest
 from accounts.actors import Actor
 from accounts.models import Institution
 from accounts.tenancy.scope import institution_scope
-from lending.models import Application, LendingPolicy, Offer, ProductVersion
+from lending.models import Application, Contract, LendingPolicy, Loan, Offer, ProductVersion
 from lending.services.assessments import assess_waiting
 from lending.services.decisions import choose_offer
 from lending.tests import factories
@@ -116,3 +116,16 @@ def chosen(institution: Institution, ready: None, insured: LendingPolicy, borrow
         application = factories.submitted(institution, actor=borrower)
         assess_waiting(institution_id=institution.pk)
         return choose_offer(offer_id=application.offers.get().pk, actor=borrower)
+
+
+@pytest.fixture
+def signed(chosen: Offer, borrower: Actor, settings: Any, tmp_path: Any) -> Contract:
+    """The borrower's contract, signed; their identity document was looked at."""
+    settings.OUTBOX_ROOT = settings.MEDIA_ROOT = str(tmp_path)
+    return factories.signed_contract(chosen, borrower)
+
+
+@pytest.fixture
+def loan(signed: Contract, officer: Actor, approver: Actor) -> Loan:
+    """A loan in payment since today."""
+    return factories.disbursed_loan(signed, officer, approver)

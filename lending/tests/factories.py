@@ -1,5 +1,6 @@
 """Rows of the lending floor for tests, made in the scope of their institution; services make what they can."""
 
+import re
 from datetime import date
 from decimal import Decimal
 from itertools import count
@@ -10,12 +11,26 @@ from stdnum.pe import ruc
 
 from accounts.actors import Actor
 from accounts.clock import today
+from accounts.messages import written_messages
 from accounts.models import Institution
 from accounts.tenancy.scope import institution_scope
 from accounts.tests.factories import MembershipFactory, ScopedFactory
-from lending.models import Application, LendingPolicy, Parameter, Product, ProductVersion
-from lending.parameters import end_of_period
+from lending.models import (
+    Application,
+    Contract,
+    Document,
+    LendingPolicy,
+    Loan,
+    Offer,
+    Parameter,
+    Product,
+    ProductVersion,
+)
+from lending.parameters import MORATORY_SHARE, end_of_period
 from lending.services.applications import DeclaredApplication, start_application, submit_application
+from lending.services.contracts import make_contract
+from lending.services.loans import book_loan, disburse_loan, request_disbursement
+from lending.services.signing import send_signing_code, sign_contract
 
 ALL_CONSENTS = {"evaluation": True, "automated": True, "bureau": True, "contact": True, "marketing": False}
 _people = count(10_000_001)
@@ -135,7 +150,7 @@ class LendingPolicyFactory(ScopedFactory):
 
 
 def set_usury_cap(tea: str | Decimal = "1.1413", on: date | None = None) -> Parameter:
-    """The legal cap of the half-year around `on` (today)."""
+    """The legal caps of the half-year around `on` (today): the TEA, and the moratory rate that goes with it."""
     day = on or today()
     start = date(day.year, 5, 1) if 5 <= day.month < 11 else date(day.year if day.month >= 11 else day.year - 1, 11, 1)
     cap, _ = Parameter.objects.update_or_create(
@@ -143,6 +158,12 @@ def set_usury_cap(tea: str | Decimal = "1.1413", on: date | None = None) -> Para
         currency="PEN",
         valid_from=start,
         defaults={"value": Decimal(tea), "valid_to": end_of_period(start), "norm": "de ejemplo", "is_demo": True},
+    )
+    Parameter.objects.update_or_create(
+        code=Parameter.Code.MORATORY_CAP_TEA,
+        currency="PEN",
+        valid_from=start,
+        defaults={"value": cap.value * MORATORY_SHARE, "valid_to": cap.valid_to, "norm": cap.norm, "is_demo": True},
     )
     return cap
 
@@ -192,3 +213,26 @@ def submitted(institution: Institution, segment: str = "household", **changes: A
         return submit_application(
             application_id=draft.pk, actor=actor, declared=declaration(segment, **changes), consents=consents
         )
+
+
+def signed_contract(offer: Offer, borrower: Actor) -> Contract:
+    """The contract of a chosen offer, signed with the code that was sent; both sides of the document verified."""
+    for kind in (Document.Kind.IDENTITY_FRONT, Document.Kind.IDENTITY_BACK):
+        Document.objects.create(
+            application_id=offer.application_id, kind=kind, status=Document.Status.VERIFIED, media_type="image/jpeg",
+            size=1, sha256=f"{kind:0<64}", stored_name="none",
+        )  # fmt: skip
+    contract = make_contract(offer_id=offer.pk, actor=borrower)
+    send_signing_code(contract_id=contract.pk, actor=borrower)
+    code = re.search(r"\b\d{6}\b", written_messages()[0].text)
+    assert code is not None
+    return sign_contract(contract_id=contract.pk, actor=borrower, code=code[0], sha256=contract.document_sha256)
+
+
+def disbursed_loan(contract: Contract, officer: Actor, approver: Actor) -> Loan:
+    """The loan of a signed contract, asked for by one and paid out by the other today."""
+    loan = book_loan(contract_id=contract.pk, actor=officer)
+    asked = request_disbursement(loan_id=loan.pk, actor=officer, method="cash")
+    disburse_loan(disbursement_id=asked.pk, actor=approver)
+    loan.refresh_from_db()
+    return loan

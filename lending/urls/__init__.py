@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, URLResolver
 
-from lending.urls import book, desk, portfolio, public
+from lending.urls import book, desk, loans, portfolio, public
 
 app_name = "lending"
 urlpatterns: list[URLPattern | URLResolver] = [
@@ -10,4 +10,6 @@ urlpatterns: list[URLPattern | URLResolver] = [
     *desk.urlpatterns,
     *portfolio.urlpatterns,
     *book.urlpatterns,
+    *loans.urlpatterns,
+    *portfolio.urlpatterns,
 ]

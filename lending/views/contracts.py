@@ -21,7 +21,7 @@ from lending.forms.refusals import show_refusal
 from lending.models import Application, Contract, Offer
 from lending.papers.pdf import schedule_table
 from lending.selectors.applications import application_for
-from lending.selectors.contracts import contract_for, live_code, standing_contract
+from lending.selectors.contracts import contract_for, live_code, loan_of_contract, standing_contract
 from lending.services.contracts import cancel_contract, insure_otherwise, make_contract
 from lending.services.signing import open_contract, send_signing_code, sign_contract, signature_lines
 
@@ -264,6 +264,7 @@ def page(
             name: reverse(f"{prefix}_{name}", args=[slug, contract.pk])
             for name in ("code", "sign", "insurance", "cancel", "pdf")
         },
+        "loan": loan_of_contract(contract),
         "newer": standing_contract(contract.application_id) if contract.status == Contract.Status.CANCELLED else None,
     }
     return render(request, "lending/contract/page.html", context, status=422 if refused and refused.errors else 200)

@@ -19,15 +19,17 @@ from accounts.formats import format_day, format_money, format_percent
 from accounts.http import Request
 from lending import facts as declared_facts
 from lending import presentation
-from lending.models import Application, Offer, OfferFeedback, ProductVersion
+from lending.models import Application, Loan, Offer, OfferFeedback, ProductVersion
 from lending.reasons import Reason
 from lending.selectors.contracts import standing_contract
+from lending.selectors.loan_overview import own_loans
 from lending.selectors.results import Result, State, offer_schedule, result_for, result_of
 from lending.services.applications import withdraw_application
 from lending.services.contracts import make_contract
 from lending.services.decisions import choose_offer, request_review
 from lending.services.feedback import decline_offers, rate_offers
 from lending.views.cards import CHEAPEST
+from lending.views.loan_parts import STATUS_KINDS as LOAN_KINDS
 from lending.views.public import slug_of
 
 SORTS: Final = {
@@ -72,7 +74,19 @@ def home(request: Request, slug: str) -> HttpResponse:
         }
         for one in found
     ]
-    return render(request, "lending/my/home.html", {"rows": rows})
+    loans = [
+        {
+            "url": reverse("lending:my_loan", args=[slug, one.pk]),
+            "code": presentation.loan_code(request.institution, one.number),
+            "product": one.product.name,
+            "balance": one.principal_outstanding,
+            "tag": {"text": one.get_status_display(), "kind": LOAN_KINDS.get(Loan.Status(one.status), "")},
+            "next_due_on": one.next_due_on if one.status == Loan.Status.ACTIVE else None,
+            "installment": one.installment,
+        }
+        for one in own_loans(request.user.pk)
+    ]
+    return render(request, "lending/my/home.html", {"rows": rows, "loans": loans})
 
 
 @never_cache

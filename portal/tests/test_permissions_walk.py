@@ -7,7 +7,7 @@ Let in means the page, or a word about the form that was sent. Kept out means se
 import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from datetime import time
+from datetime import time, timedelta
 from decimal import Decimal
 from http.cookies import SimpleCookie
 from itertools import count
@@ -45,9 +45,12 @@ from lending.services.contracts import make_contract
 from lending.services.data_rights import make_data_request
 from lending.services.documents import add_document
 from lending.services.groups import form_group
+from lending.services.repayments import record_repayment
+from lending.services.restructures import reschedule_loan
 from lending.services.trials import start_trial
 from lending.tests import walk
 from lending.tests.conftest import assessed, cap, champions, products, ready  # noqa: F401  (fixtures)
+from lending.tests.factories import disbursed_loan, signed_contract
 from lending.tests.test_api import body_of
 from lending.tests.test_complaints import sheet
 from lending.tests.test_incidents import incident
@@ -172,6 +175,17 @@ ADDRESSES: dict[str, Address] = {
     ),
     "api:application-submit": Address(post=OWNER, sent=body_of, as_json=True),
     "api:application-choose": Address(post=OWNER),
+    "api:loan-list": Address(get=SIGNED_IN),
+    **dict.fromkeys(
+        ("api:loan-detail", "api:loan-contract", "api:loan-payoff"), Address(get=holders("lending.view_loans") | OWNER)
+    ),
+    "api:loan-disburse": Address(post=holders("lending.disburse_loan"), as_json=True),
+    "api:loan-repayments": Address(
+        post=holders("lending.record_repayment"), sent=lambda: {"amount": "5"}, as_json=True
+    ),
+    "api:loan-reverse": Address(
+        post=holders("lending.reverse_repayment"), sent=lambda: {"reason": "Era de otra persona"}, as_json=True
+    ),
     "api:application-review": Address(post=OWNER, sent=lambda: {"message": "Revisen mi caso, por favor."}),
     "lending:check_keep": Address(post=EVERYBODY),
     # the institution's public pages
@@ -276,6 +290,37 @@ ADDRESSES: dict[str, Address] = {
     # the book
     "lending:desk_portfolio": Address(get=holders("lending.view_portfolio")),
     "lending:desk_portfolio_loans": Address(get=holders("lending.view_portfolio"), missing=None),
+    # loans
+    **dict.fromkeys(("lending:my_loan", "lending:my_loan_payoff", "lending:my_certificate"), Address(get=OWNER)),
+    "lending:my_loan_early": Address(get=OWNER, post=OWNER),
+    "lending:my_receipt": Address(get=OWNER),
+    **dict.fromkeys(
+        (
+            *("lending:desk_loans", "lending:desk_loan", "lending:desk_loan_payoff", "lending:desk_certificate"),
+            *("lending:desk_receipt", "lending:desk_change"),
+        ),
+        Address(get=holders("lending.view_loans")),
+    ),
+    "lending:desk_loan_book": Address(post=holders("lending.book_loan")),
+    "lending:desk_disbursement_new": Address(
+        get=holders("lending.request_disbursement"), post=holders("lending.request_disbursement")
+    ),
+    "lending:desk_loan_cancel": Address(post=holders("lending.request_disbursement")),
+    "lending:desk_disbursement": Address(get=holders("lending.disburse_loan"), post=holders("lending.disburse_loan")),
+    "lending:desk_disbursement_cancel": Address(
+        post=holders("lending.request_disbursement") | holders("lending.disburse_loan")
+    ),
+    "lending:desk_cash": Address(get=holders("lending.record_repayment")),
+    "lending:desk_payment": Address(get=holders("lending.record_repayment"), post=holders("lending.record_repayment")),
+    "lending:desk_reversal": Address(
+        get=holders("lending.reverse_repayment"), post=holders("lending.reverse_repayment")
+    ),
+    "lending:desk_change_new": Address(
+        get=holders("lending.propose_restructure"), post=holders("lending.propose_restructure")
+    ),
+    "lending:desk_change_approve": Address(post=holders("lending.approve_restructure")),
+    # the officer proposed it, and may take it back
+    "lending:desk_change_reject": Address(post=holders("lending.approve_restructure") | {"officer"}),
     "lending:desk_collections": Address(get=holders("lending.view_collections")),
     "lending:desk_collection": Address(get=holders("lending.view_collections"), missing=None),
     "lending:desk_promise_cancel": Address(post=holders("lending.log_contact"), missing=None),
@@ -389,6 +434,8 @@ class World:
             return {**self.values, "offer_id": self.market_offer_id}
         if name.startswith("lending:apply_") or name == "api:application-submit":
             return {**self.values, "application_id": self.draft.pk, "pk": self.draft.pk}
+        if name.startswith("api:loan"):
+            return {**self.values, "pk": self.values["loan_id"]}
         return self.values
 
 
@@ -436,7 +483,7 @@ def world(institution: Institution, other_institution: Institution, assessed: An
         "product_id": version.product_id,
         "version_id": version.pk,
         "membership_id": bystander.pk,
-        "loan_id": application.pk,  # no loan yet: whoever may look finds nothing
+        **loan_of(assessed("household", actor=people["owner"]), people),
         "promise_id": application.pk,
         "client_id": client.pk,
         **models_of(institution, people["analyst"]),
@@ -474,6 +521,24 @@ def models_of(institution: Institution, analyst: Actor) -> dict[str, Any]:
     model = register_model("farm", institution, ScoringModel.Status.CANDIDATE)
     run = start_run(segment="farm", actor=analyst, institution=institution)
     return {"model_id": model.pk, "dataset_id": model.dataset_id, "run_id": run.pk, "file_id": model.pk}
+
+
+def loan_of(application: Application, people: dict[str, Actor]) -> dict[str, Any]:
+    """A loan in payment with a payment, and a change that the officer proposed."""
+    offer = contract_of(application).offer
+    loan = disbursed_loan(signed_contract(offer, people["owner"]), people["officer"], people["approver"])
+    paid = record_repayment(loan_id=loan.pk, actor=people["cashier"], amount=Decimal(50))
+    change = reschedule_loan(
+        loan_id=loan.pk, actor=people["officer"], installments=12, first_due_on=today() + timedelta(days=40),
+        reason="Perdió un mes de ventas",
+    )  # fmt: skip
+    return {
+        "loan_id": loan.pk,
+        "disbursement_id": loan.disbursements.get().pk,
+        "repayment_id": paid.pk,
+        "restructure_id": change.pk,
+        "change": "reschedule",
+    }
 
 
 def contract_of(application: Application) -> Contract:

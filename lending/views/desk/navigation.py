@@ -1,16 +1,25 @@
 """The desk's menu: what a person may open, and what waits there."""
 
-from typing import Any
+from typing import Any, Final
 
 from django.urls import NoReverseMatch, reverse
 from django.utils.translation import gettext as _
 
 from accounts.http import Request
+from lending.selectors.loan_list import waiting_for
 from lending.selectors.queue import pending_count
 
 # (words, icon, address name, permission, part of the path that marks the current one)
 ITEMS = (
     ("Bandeja", "inbox", "lending:desk_queue", "lending.view_applications", ("/desk/queue/", "/desk/applications/")),
+    (
+        "Créditos",
+        "money",
+        "lending:desk_loans",
+        "lending.view_loans",
+        ("/desk/loans/", "/desk/contracts/", "/desk/disbursements/", "/desk/changes/", "/desk/receipts/"),
+    ),
+    ("Caja", "inbox", "lending:desk_cash", "lending.record_repayment", ("/desk/cash/", "/desk/bank-file/")),
     ("Cartera", "chart", "lending:desk_portfolio", "lending.view_portfolio", ("/desk/portfolio/",)),
     ("Cobranza", "phone", "lending:desk_collections", "lending.view_collections", ("/desk/collections/",)),
     ("Reportes SBS", "doc", "lending:desk_reports", "lending.export_reports", ("/desk/reports/",)),
@@ -35,6 +44,9 @@ ITEMS = (
 )
 
 
+COUNTED: Final = {"lending:desk_queue": pending_count, "lending:desk_loans": waiting_for}
+
+
 def desk_items(request: Request) -> list[dict[str, Any]]:
     """Items for components/_desk_nav.html; empty outside an institution."""
     if request.institution is None:
@@ -47,13 +59,13 @@ def desk_items(request: Request) -> list[dict[str, Any]]:
             url = reverse(name, args=[request.institution.slug])
         except NoReverseMatch:
             continue
-        counted = name == "lending:desk_queue"
+        counted = COUNTED.get(name)
         items.append(
             {
                 "label": _(words),
                 "icon": icon,
                 "url": url,
-                "count": pending_count(request.actor) if counted else None,
+                "count": counted(request.actor) if counted else None,
                 "current": any(part in request.path for part in paths),
             }
         )

@@ -30,6 +30,8 @@ def home(request: InstitutionRequest, slug: str) -> HttpResponse:
     for permission, name in (
         ("lending.view_applications", "lending:desk_queue"),
         ("scoring.challenge_model", "scoring:models"),
+        ("lending.record_repayment", "lending:desk_cash"),
+        ("lending.view_collections", "lending:desk_collections"),
         ("lending.view_products", "lending:desk_products"),
     ):
         if request.actor.can(permission):

@@ -1,0 +1,139 @@
+"""Shapes of loans in the API. Money is soles as text, rates are fractions."""
+
+from rest_framework import serializers
+
+from lending.models import Disbursement, Loan, Repayment
+from lending.schedules.servicing import PrepaymentStrategy
+
+
+def soles(**options: object) -> serializers.DecimalField:
+    return serializers.DecimalField(max_digits=16, decimal_places=2, **options)  # type: ignore[arg-type]
+
+
+class LoanRow(serializers.Serializer):
+    """A loan in the list, as it was stored by its last movement."""
+
+    id = serializers.UUIDField()
+    number = serializers.IntegerField()
+    status = serializers.ChoiceField(choices=Loan.Status.choices)
+    product_name = serializers.CharField()
+    currency = serializers.CharField()
+    principal = soles()
+    principal_outstanding = soles()
+    tea = serializers.DecimalField(max_digits=12, decimal_places=8)
+    installment = soles()
+    installments = serializers.IntegerField()
+    disbursed_on = serializers.DateField(allow_null=True)
+    next_due_on = serializers.DateField(allow_null=True)
+    closed_on = serializers.DateField(allow_null=True)
+
+
+class LoanLine(serializers.Serializer):
+    """One line of the plan; `kind` is installment, prepayment, payoff or down_payment."""
+
+    n = serializers.IntegerField()
+    kind = serializers.CharField()
+    due_on = serializers.DateField()
+    principal = soles()
+    interest = soles()
+    insurance = soles()
+    fees = soles()
+    moratory = soles()
+    unpaid = soles()
+    outstanding = soles()
+    settled_on = serializers.DateField(allow_null=True)
+
+
+class DisbursementState(serializers.ModelSerializer):
+    class Meta:
+        model = Disbursement
+        fields = ("id", "n", "status", "amount", "fees_deducted", "itf", "on", "method", "external_ref")
+        read_only_fields = fields
+
+    amount = soles()
+    fees_deducted = soles()
+    itf = soles()
+
+
+class RepaymentState(serializers.ModelSerializer):
+    """A payment with where it went: penalties, fees, insurance, interest, principal, advance."""
+
+    class Meta:
+        model = Repayment
+        fields = (
+            *("id", "number", "kind", "strategy", "status", "amount", "itf", "on", "channel", "provider"),
+            *("external_ref", "received_at", "reversal_reason", "allocation"),
+        )
+        read_only_fields = fields
+
+    amount = soles()
+    itf = soles()
+    allocation = serializers.SerializerMethodField()
+
+    def get_allocation(self, repayment: Repayment) -> dict[str, str]:
+        return {one.part: str(one.amount) for one in repayment.allocations.all()}
+
+
+class LoanState(LoanRow):
+    """A loan as of a day: what is due, what leaves nothing, the whole plan, money out and in."""
+
+    on = serializers.DateField()
+    due = soles()
+    days_late = serializers.IntegerField()
+    advance = soles()
+    payoff = soles()
+    contract_sha256 = serializers.CharField()
+    schedule = LoanLine(many=True)
+    disbursements = DisbursementState(many=True)
+    repayments = RepaymentState(many=True)
+
+
+class RepaymentRequest(serializers.Serializer):
+    """Money that came in. `external_ref` is the sender's own reference: the same one twice is one payment."""
+
+    amount = soles(min_value=0)
+    on = serializers.DateField(required=False, help_text="Value date; today when left out.")
+    external_ref = serializers.CharField(required=False, allow_blank=True, max_length=80)
+    provider = serializers.CharField(required=False, allow_blank=True, max_length=40)
+    strategy = serializers.ChoiceField(
+        choices=[one.value for one in PrepaymentStrategy],
+        required=False,
+        help_text="The borrower's choice for what is over; left out, the norm decides.",
+    )
+
+
+class ReversalRequest(serializers.Serializer):
+    reason = serializers.CharField(max_length=200)
+
+
+class DisbursementRequest(serializers.Serializer):
+    """Paying out what somebody else asked for."""
+
+    external_ref = serializers.CharField(required=False, allow_blank=True, max_length=60)
+
+
+class PayoffQuote(serializers.Serializer):
+    """What leaves nothing on a day; `total` is the new money needed."""
+
+    on = serializers.DateField()
+    principal = soles()
+    interest = soles()
+    insurance = soles()
+    fees = soles()
+    moratory = soles()
+    from_advance = soles()
+    total = soles()
+
+
+class ContractState(serializers.Serializer):
+    """Hoja Resumen and cronograma, word for word, with their SHA-256."""
+
+    id = serializers.UUIDField()
+    code = serializers.CharField()
+    status = serializers.CharField()
+    sha256 = serializers.CharField()
+    valid_until = serializers.DateField()
+    signed_at = serializers.DateTimeField(allow_null=True)
+    summary = serializers.JSONField()
+    terms = serializers.JSONField()
+    schedule = serializers.JSONField()

@@ -1,0 +1,190 @@
+"""Loans by program: the list, one with its plan, its contract, its money."""
+
+from datetime import date, timedelta
+from typing import Any
+from uuid import UUID
+
+from django.db.models import F, QuerySet
+from django.utils.dateparse import parse_date
+from django.utils.translation import gettext as _
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework import status
+from rest_framework.decorators import action
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.viewsets import GenericViewSet
+
+from accounts.clock import today
+from accounts.errors import InvalidInput, NotFound
+from lending.api import loan_shapes as shapes
+from lending.api.authentication import actor_of
+from lending.api.idempotency import once
+from lending.api.pagination import NewestFirst
+from lending.api.throttling import Writes
+from lending.api.views import KEYED, REFUSALS, acting
+from lending.models import Loan, Repayment
+from lending.selectors.loan_overview import loan_overview
+from lending.selectors.loans import loan_for, loan_state, loans_visible_to
+from lending.services.loans import disburse_loan
+from lending.services.repayments import record_repayment, reverse_repayment
+
+COLUMNS = (
+    *("id", "number", "status", "currency", "principal", "principal_outstanding", "tea", "installment"),
+    *("installments", "disbursed_on", "next_due_on", "closed_on"),
+)
+FARTHEST = timedelta(days=60)
+ON = OpenApiParameter("on", date, description="From today to 60 days ahead; today when left out.")
+STATE = OpenApiParameter("status", str, enum=Loan.Status.values)
+
+
+class LoanViewSet(GenericViewSet):
+    """Loans the caller may see: all for staff and programs that take payments, their own for borrowers."""
+
+    queryset = Loan.unscoped.none()  # for the schema; `get_queryset` reads the institution's
+    throttle_classes = (Writes,)
+    pagination_class = NewestFirst
+    lookup_value_converter = "uuid"
+    serializer_class = shapes.LoanRow
+
+    def get_queryset(self) -> QuerySet[Any, Any]:
+        return loans_visible_to(actor_of(self.request))
+
+    @extend_schema(parameters=[STATE], responses={200: shapes.LoanRow(many=True), **REFUSALS})
+    def list(self, request: Request, **address: Any) -> Response:
+        """Loans, newest first, as their last movement left them."""
+        found = self.get_queryset()
+        wanted = request.query_params.get("status")
+        if wanted:
+            if wanted not in Loan.Status.values:
+                raise InvalidInput(fields={"status": [_("Elige de la lista")]})
+            found = found.filter(status=wanted)
+        rows = found.values(*COLUMNS, "pk", product_name=F("product__name"))
+        return self.get_paginated_response(shapes.LoanRow(self.paginate_queryset(rows), many=True).data)
+
+    @extend_schema(responses={200: shapes.LoanState, **REFUSALS})
+    def retrieve(self, request: Request, pk: UUID, **address: Any) -> Response:
+        """One loan as of today, with its plan and what is paid of it."""
+        return Response(state_of(loan_for(actor_of(request), pk)))
+
+    @extend_schema(responses={200: shapes.ContractState, **REFUSALS})
+    @action(detail=True, pagination_class=None)
+    def contract(self, request: Request, pk: UUID, **address: Any) -> Response:
+        """What was signed, with its hash; 404 for a loan that came from elsewhere."""
+        contract = loan_for(actor_of(request), pk).contract
+        if contract is None:
+            raise NotFound
+        return Response(
+            shapes.ContractState(
+                {
+                    "id": contract.pk,
+                    "code": contract.summary["code"],
+                    "status": contract.status,
+                    "sha256": contract.document_sha256,
+                    "valid_until": contract.valid_until,
+                    "signed_at": contract.signed_at,
+                    "summary": contract.summary,
+                    "terms": contract.terms,
+                    "schedule": contract.schedule,
+                }
+            ).data
+        )
+
+    @extend_schema(
+        request=shapes.DisbursementRequest, responses={200: shapes.DisbursementState, **REFUSALS}, parameters=[KEYED]
+    )
+    @action(detail=True, methods=["post"], url_path="disbursements/<uuid:disbursement_id>/pay")
+    @once("loans.disburse")
+    def disburse(self, request: Request, pk: UUID, disbursement_id: UUID, **address: Any) -> Response:
+        """Pay out what somebody else asked for; nobody pays what they asked."""
+        loan = loan_for(acting(request), pk)
+        if not loan.disbursements.filter(pk=disbursement_id).exists():
+            raise NotFound
+        asked = shapes.DisbursementRequest(data=request.data)
+        asked.is_valid(raise_exception=True)
+        paid = disburse_loan(disbursement_id=disbursement_id, actor=acting(request), **asked.validated_data)
+        return Response(shapes.DisbursementState(paid).data)
+
+    @extend_schema(
+        request=shapes.RepaymentRequest, responses={201: shapes.RepaymentState, **REFUSALS}, parameters=[KEYED]
+    )
+    @action(detail=True, methods=["post"])
+    @once("loans.repayments")
+    def repayments(self, request: Request, pk: UUID, **address: Any) -> Response:
+        """Post money that came in, by its value date."""
+        loan = loan_for(acting(request), pk)
+        asked = shapes.RepaymentRequest(data=request.data)
+        asked.is_valid(raise_exception=True)
+        posted = record_repayment(
+            loan_id=loan.pk, actor=acting(request), channel=Repayment.Channel.API, **asked.validated_data
+        )
+        return Response(shapes.RepaymentState(posted).data, status=status.HTTP_201_CREATED)
+
+    @extend_schema(
+        request=shapes.ReversalRequest, responses={200: shapes.RepaymentState, **REFUSALS}, parameters=[KEYED]
+    )
+    @action(detail=True, methods=["post"], url_path="repayments/<uuid:repayment_id>/reverse")
+    @once("loans.reverse")
+    def reverse(self, request: Request, pk: UUID, repayment_id: UUID, **address: Any) -> Response:
+        """Take a payment back; what followed is worked out again."""
+        loan = loan_for(acting(request), pk)
+        if not loan.repayments.filter(pk=repayment_id).exists():
+            raise NotFound
+        asked = shapes.ReversalRequest(data=request.data)
+        asked.is_valid(raise_exception=True)
+        undone = reverse_repayment(repayment_id=repayment_id, actor=acting(request), **asked.validated_data)
+        return Response(shapes.RepaymentState(undone).data)
+
+    @extend_schema(parameters=[ON], responses={200: shapes.PayoffQuote, **REFUSALS})
+    @action(detail=True, pagination_class=None)
+    def payoff(self, request: Request, pk: UUID, **address: Any) -> Response:
+        """What leaves nothing on a day."""
+        loan = loan_for(actor_of(request), pk)
+        on = _day(request.query_params.get("on", ""))
+        if loan.disbursed_on is None:
+            raise NotFound
+        state = loan_state(loan, on)
+        parts = {name: getattr(state.payoff, name) for name in ("principal", "interest", "insurance", "fees")}
+        more = {"moratory": state.payoff.penalties, "from_advance": state.payoff.from_advance}
+        return Response(shapes.PayoffQuote({"on": on, "total": state.payoff.total, **parts, **more}).data)
+
+
+def _day(text: str) -> date:
+    """Today or a day soon after. Raises InvalidInput."""
+    if not text:
+        return today()
+    try:
+        on = parse_date(text)
+    except ValueError:
+        on = None
+    if on is None or not today() <= on <= today() + FARTHEST:
+        raise InvalidInput(fields={"on": [_("Elige un día desde hoy hasta dentro de 60 días")]})
+    return on
+
+
+def state_of(loan: Loan) -> dict[str, Any]:
+    """A loan with its plan, as of today or of its last day."""
+    page = loan_overview(loan, today())
+    state, agreed = page.state, page.schedule
+    row = {name: getattr(loan, name) for name in COLUMNS}
+    lines: list[dict[str, Any]] = []
+    if state:
+        names = ("n", "kind", "due_on", "principal", "interest", "insurance", "fees", "moratory", "unpaid")
+        lines = [{name: getattr(line, name) for name in (*names, "outstanding", "settled_on")} for line in state.lines]
+    elif agreed:
+        lines = [{**line._asdict(), "unpaid": line.total, "settled_on": None} for line in agreed.rows]
+    zero = "0.00"
+    return shapes.LoanState(
+        {
+            **row,
+            "product_name": loan.product.name,
+            "on": state.on if state else page.on,
+            "due": state.due if state else zero,
+            "days_late": state.days_late if state else 0,
+            "advance": state.advance if state else zero,
+            "payoff": state.payoff.total if state else zero,
+            "contract_sha256": loan.contract.document_sha256 if loan.contract else "",
+            "schedule": lines,
+            "disbursements": page.disbursements,
+            "repayments": page.payments,
+        }
+    ).data
