@@ -14,6 +14,8 @@ from typing import Any
 
 import numpy as np
 
+from scoring.buckets import Binning
+
 INFINITY = float("inf")
 ROWS_AT_ONCE = 8_192  # of a batch: what fits a processor's cache
 
@@ -107,7 +109,7 @@ class Tables:
         return sum(self.contributions(row), self.base)
 
     @cached_property
-    def _arrays(self) -> tuple[list[tuple[np.ndarray, np.ndarray]], list[tuple[Any, ...]]]:
+    def _arrays(self) -> tuple[list[tuple[Binning, np.ndarray]], list[tuple[Any, ...]]]:
         """One list of edges per feature, its pairs' included, and from its bins to the places in each grid."""
         cuts = [set(table.cuts) for table in self.singles]
         for pair in self.pairs:
@@ -115,7 +117,7 @@ class Tables:
             cuts[pair.second].update(pair.second_cuts)
         edges = [np.array([*sorted(own), INFINITY]) for own in cuts]
         singles = [
-            (edges[index], np.array(table.values)[_bins_of(table.edges, edges[index])])
+            (Binning(edges[index]), np.array(table.values)[_bins_of(table.edges, edges[index])])
             for index, table in enumerate(self.singles)
         ]
         pairs = [
@@ -130,28 +132,31 @@ class Tables:
         ]
         return singles, pairs
 
-    def contribution_columns(self, X: np.ndarray) -> np.ndarray:
+    def contribution_columns(self, X: np.ndarray, into: np.ndarray | None = None) -> np.ndarray:
         """What each part adds, for a batch: float64[parts, n], a row per part.
 
-        `X` float64[n, d] holds feature values, NaN where missing.
+        `X` float64[n, d] holds feature values, NaN where missing. `into` is memory of that shape to use again: the
+        system takes a good while to hand out new memory.
         """
-        out = np.empty((len(self.singles) + len(self.pairs), len(X)))
-        for start in range(0, len(X), ROWS_AT_ONCE):
-            rows = slice(start, start + ROWS_AT_ONCE)
-            self._add_up(X[rows], out[:, rows])
+        out = np.empty((len(self.singles) + len(self.pairs), len(X))) if into is None else into
+        with np.errstate(over="ignore"):
+            for start in range(0, len(X), ROWS_AT_ONCE):
+                rows = slice(start, start + ROWS_AT_ONCE)
+                self._add_up(X[rows], out[:, rows])
         return out
 
     def _add_up(self, X: np.ndarray, out: np.ndarray) -> None:
         singles, pairs = self._arrays
         columns = np.ascontiguousarray(X.T, dtype=np.float64)
         bins = []
-        for index, (edges, values) in enumerate(singles):
-            bins.append(np.searchsorted(edges, columns[index], side="right"))
-            np.take(values, bins[index], out=out[index])
+        # Places are never out of bounds; "clip" spares numpy the check and a copy.
+        for index, (binning, values) in enumerate(singles):
+            bins.append(binning.bins(columns[index]))
+            values.take(bins[index], out=out[index], mode="clip")
         for index, (first, second, row_starts, places, grid) in enumerate(pairs, len(singles)):
-            cells = np.take(row_starts, bins[first])
-            cells += np.take(places, bins[second])
-            np.take(grid, cells, out=out[index])
+            cells = row_starts.take(bins[first], mode="clip")
+            cells += places.take(bins[second], mode="clip")
+            grid.take(cells, out=out[index], mode="clip")
 
     def margins(self, X: np.ndarray) -> np.ndarray:
         """Raw log-odds of a batch: float64[n]."""
