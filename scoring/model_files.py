@@ -96,7 +96,10 @@ def check_against_booster(content: bytes, rows: int = 500) -> None:
         return
     rng = np.random.default_rng(1)
     X = np.column_stack([rng.uniform(feature.low, feature.high, rows) for feature in model.reader.features])
-    theirs = load_booster(content).predict(xgboost.DMatrix(X), output_margin=True)
+    theirs = load_booster(content).predict(xgboost.DMatrix(X), output_margin=True).astype(np.float64)
+    if blend := model.metadata.get("blend"):
+        trees, line, level = blend["weights"]
+        theirs = trees * theirs + line * Tables.from_document(blend["linear"]).margins(X) + level
     if not np.allclose(model.tables.margins(X), theirs, atol=1e-4):
         raise ModelFileCorrupted(gettext("Las tablas del modelo no son las de su origen; no se usará."))
 

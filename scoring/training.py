@@ -1,5 +1,7 @@
 """Training the live model: additive, monotone by the dictionary, with a few pairs, read into exact tables.
 
+The trees are blended with a logistic regression on ranks where that ranks better; the sum is one set of tables.
+
 XGBoost is imported when something is trained, not before: it takes seconds. Every booster runs on one thread, so
 that the same rows, parameters, seed and versions give the same model to the last byte; folds run side by side.
 """
@@ -19,6 +21,8 @@ import numpy as np
 from scoring.boosters import child_gains, read_tables
 from scoring.calibration import Calibration, choose_calibration
 from scoring.evaluation import evaluate
+from scoring.linear import Ranks, blended, fit_slopes
+from scoring.stacking import stack_weights
 from scoring.tables import Tables
 
 if TYPE_CHECKING:
@@ -50,6 +54,7 @@ class Parameters:
     subsample: float = 0.8
     bins: int = 64
     max_pairs: int = 30
+    blend: bool = True
     threads: int = 2
 
 
@@ -65,6 +70,8 @@ class TrainedModel:
     parameters: dict[str, Any]
     out_of_fold: np.ndarray = field(repr=False)  # calibrated PD of each training row, by a model that had not seen it
     seconds: float = 0.0
+    # What the tables were blended from beside the booster: {"weights": [booster, linear, level], "linear": tables}.
+    blend: dict[str, Any] | None = None
 
 
 def train_transparent(
@@ -109,12 +116,16 @@ def train_transparent(
     report("final", 2, 3)
     booster = _fit(rows, settings | {"interaction_constraints": str(constraints)}, rounds)
     document = json.loads(bytes(booster.save_raw("json")))
+    tables = read_tables(document, tuple(names), X)
+    blend = None
+    if parameters.blend:
+        margins, tables, blend = _blended(rows, margins, tables, folds, directions)
     calibration = choose_calibration(margins, outcomes, weights, parameters.seed)
     pd = calibration.probabilities(margins)
     report("done", 3, 3)
     return TrainedModel(
         names=tuple(names),
-        tables=read_tables(document, tuple(names), X).never_rewarding_silence(),
+        tables=tables.never_rewarding_silence(),
         calibration=calibration,
         booster=bytes(booster.save_raw("ubj")),
         metrics=evaluate(outcomes, pd),
@@ -128,6 +139,7 @@ def train_transparent(
         },
         out_of_fold=pd,
         seconds=time.perf_counter() - started,
+        blend=blend,
     )
 
 
@@ -231,6 +243,26 @@ def _one_fold(
     )
     rounds = booster.best_iteration + 1
     return held_out, booster.predict(test, output_margin=True, iteration_range=(0, rounds)), rounds
+
+
+def _blended(
+    rows: _Rows, margins: np.ndarray, tables: Tables, folds: np.ndarray, directions: Sequence[int]
+) -> tuple[np.ndarray, Tables, dict[str, Any] | None]:
+    """The out-of-fold margins and the tables, blended with a regression on ranks if that earns something."""
+    ranks = Ranks.of(rows.X)
+    design = ranks.design(rows.X)
+    linear = np.empty(len(margins))
+    for fold in range(folds.max() + 1):
+        own = rows[folds != fold]
+        slopes = fit_slopes(design[folds != fold], own.outcomes, directions, own.weights)
+        linear[folds == fold] = design[folds == fold] @ slopes
+    weights = stack_weights(np.column_stack([margins, linear]), rows.outcomes)
+    both = margins * weights[0] + linear * weights[1] + weights[2]
+    if _loss(both, rows) > _loss(margins, rows) - WORTH_A_PAIR:
+        return margins, tables, None
+    line = ranks.tables(tables.names, fit_slopes(design, rows.outcomes, directions, rows.weights))
+    blend = {"weights": list(map(float, weights)), "linear": line.as_document()}
+    return both, blended(tables, line, weights), blend
 
 
 def _ranked_pairs(rows: _Rows, margins: np.ndarray, settings: dict[str, Any]) -> list[tuple[int, int]]:

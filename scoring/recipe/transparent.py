@@ -138,6 +138,6 @@ def facts_matrix(segment: str, frame: pd.DataFrame) -> np.ndarray:
 
 
 def _dump(segment: str, trained: TrainedModel, metadata: Mapping[str, Any]) -> bytes:
-    document = {**metadata, "parameters": trained.parameters}
+    document = {**metadata, "parameters": trained.parameters, "blend": trained.blend}
     live = LiveModel(segment, trained.tables, trained.calibration, Scale(), document)
     return dump_model(live, trained.booster)

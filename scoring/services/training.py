@@ -70,6 +70,7 @@ def train_segment_model(
             "data_sha256": data_sha256,
             "source": source,
             "parameters": trained.parameters,
+            "blend": trained.blend,
             "metrics": metrics,
             "features": dictionary(segment)[segment],
         },

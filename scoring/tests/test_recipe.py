@@ -16,10 +16,11 @@ from scoring.features import feature_names
 from scoring.models import ScoringModel
 from scoring.recipe import TableEncoder, feature_columns_of, splits_of, train_stack
 from scoring.recipe.runs import run
-from scoring.recipe.stack import load_stack, stack_weights
+from scoring.recipe.stack import load_stack
 from scoring.recipe.transparent import holds_facts
 from scoring.recipe.tuned import train_tuned
 from scoring.services import evaluate_model, import_dataset, promote_model, train_on_dataset
+from scoring.stacking import stack_weights
 from scoring.synthetic import borrowers, fact_names
 from scoring.tests.factories import register_model
 from scoring.training import CannotTrain, stratified_folds
