@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 LARGEST_BYTES = 500 * 1024 * 1024
+MEMORY_PER_BYTE = 12  # of the file: cells are read as text first
 MOST_COLUMNS = 2_000
 FITTING = 0.95  # of a column's cells must be numbers, or dates, for it to be read so
 MOST_REJECTED = 0.10  # of the rows; more means that the file is not what it says
@@ -77,15 +78,15 @@ def read_table(path: Path, target: str, as_of: str | None = None, approved: str 
     """
     if not path.is_file():
         raise DatasetRefused(_("No existe el archivo %(path)s.") % {"path": path})
-    if path.stat().st_size > LARGEST_BYTES:
-        raise DatasetRefused(
-            _("El archivo pesa %(size)s MB y el límite es %(limit)s MB: divídelo o toma una muestra.")
-            % {"size": path.stat().st_size // 2**20, "limit": LARGEST_BYTES // 2**20}
-        )
-    content = path.read_bytes()
-    sha256 = hashlib.sha256(content).hexdigest()
+    if path.stat().st_size > largest_bytes():
+        raise _too_large(path.stat().st_size)
     rejected: list[tuple[int, str]] = []
-    cells, encoding = _cells_of(path, content, rejected)
+    try:
+        content = path.read_bytes()
+        sha256 = hashlib.sha256(content).hexdigest()
+        cells, encoding = _cells_of(path, content, rejected)
+    except MemoryError as error:
+        raise _too_large(path.stat().st_size) from error
     for name in (target, as_of, approved):
         if name is not None and name not in cells.columns:
             raise DatasetRefused(
@@ -113,12 +114,46 @@ def read_table(path: Path, target: str, as_of: str | None = None, approved: str 
     return Table(frame, target, as_of, sha256, sorted(rejected), encoding, approved)
 
 
+def largest_bytes() -> int:
+    """The largest file that this process has the memory to read, as far as it can tell."""
+    import resource
+
+    import psutil
+
+    memory = psutil.virtual_memory().available
+    allowed, _most = resource.getrlimit(resource.RLIMIT_AS)
+    if allowed != resource.RLIM_INFINITY:
+        memory = min(memory, allowed - psutil.Process().memory_info().vms)
+    for limit, used in (
+        ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory.current"),
+        ("/sys/fs/cgroup/memory/memory.limit_in_bytes", "/sys/fs/cgroup/memory/memory.usage_in_bytes"),
+    ):
+        try:
+            memory = min(memory, int(Path(limit).read_text()) - int(Path(used).read_text()))
+        except (OSError, ValueError):
+            continue  # no such group, or "max"
+    return min(LARGEST_BYTES, max(2**20, memory // MEMORY_PER_BYTE))
+
+
+def _too_large(size: int) -> DatasetRefused:
+    return DatasetRefused(
+        _("El archivo pesa %(size)s MB y el límite es %(limit)s MB: divídelo o toma una muestra.")
+        % {"size": size // 2**20, "limit": largest_bytes() // 2**20}
+    )
+
+
 def _cells_of(path: Path, content: bytes, rejected: list[tuple[int, str]]) -> tuple[pd.DataFrame, str]:
     import pandas as pd
 
     name = path.name.lower()
     try:
         if name.endswith(".parquet"):
+            import pyarrow.parquet
+
+            groups = pyarrow.parquet.ParquetFile(io.BytesIO(content)).metadata
+            unpacked = sum(groups.row_group(index).total_byte_size for index in range(groups.num_row_groups))
+            if unpacked > largest_bytes():
+                raise _too_large(unpacked)
             return pd.read_parquet(io.BytesIO(content)), "binary"
         if name.endswith(".xlsx"):
             return pd.read_excel(io.BytesIO(content), dtype=object), "binary"
@@ -126,10 +161,10 @@ def _cells_of(path: Path, content: bytes, rejected: list[tuple[int, str]]) -> tu
             import gzip
 
             with gzip.open(io.BytesIO(content)) as file:
-                content = file.read(LARGEST_BYTES + 1)
-            if len(content) > LARGEST_BYTES:
+                content = file.read(largest_bytes() + 1)
+            if len(content) > largest_bytes():
                 raise DatasetRefused(_("El archivo descomprimido es demasiado grande: toma una muestra."))
-    except DatasetRefused:
+    except (DatasetRefused, MemoryError):
         raise
     except Exception as error:
         raise DatasetRefused(_("No se pudo abrir %(name)s: %(why)s") % {"name": path.name, "why": error}) from error

@@ -1,5 +1,8 @@
 import gzip
 import json
+import os
+import subprocess
+import sys
 
 import numpy as np
 import pandas as pd
@@ -145,6 +148,34 @@ def test_a_missing_file_a_broken_one_and_one_too_large(write, tmp_path, monkeypa
     assert "No se pudo abrir" in refused(write(b"not really", "x.xlsx"))
     monkeypatch.setattr("scoring.datasets.reading.LARGEST_BYTES", 100)
     assert "divídelo" in refused(write(rows_of().to_csv(index=False)))
+
+
+def test_two_gigabytes_on_one_are_refused_at_once(tmp_path):
+    path = tmp_path / "huge.csv"
+    with path.open("wb") as file:
+        file.write(b"income,default\n")
+        file.truncate(2 * 2**30)
+    script = f"""
+import resource
+resource.setrlimit(resource.RLIMIT_AS, (2**30, 2**30))
+import django; django.setup()
+from pathlib import Path
+from scoring.datasets.reading import DatasetRefused, read_table
+try:
+    read_table(Path({str(path)!r}), "default")
+except DatasetRefused as refusal:
+    print(refusal, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={**os.environ, "DJANGO_SETTINGS_MODULE": "portal.settings", "OPENBLAS_NUM_THREADS": "1"},
+    )
+    said, peak_kb = done.stdout.rsplit(" ", 1)
+    assert "2048 MB" in said
+    assert int(peak_kb) < 400_000
 
 
 def test_an_as_of_column_must_hold_dates(people):
