@@ -1,5 +1,6 @@
 """What a person agrees to, lender by lender, before a national request is compared with published terms."""
 
+from collections.abc import Mapping
 from typing import Final
 
 from django.utils.translation import get_language
@@ -24,11 +25,33 @@ _TEXTS: Final = {
         " want.",
     ),
 }
+_SCORE: Final = {
+    "es": (
+        "Calcular mi puntaje con un programa",
+        "Autorizo que un programa de la plataforma calcule mi puntaje con lo que respondo, con el mismo modelo para"
+        " todas las entidades. Veré las razones. Si no autorizo, veo las ofertas a la tasa más alta de cada producto.",
+    ),
+    "en": (
+        "Work out my score with a program",
+        "I authorise a program of the platform to work out my score from my answers, with the same model for every"
+        " institution. I will see the reasons. Without this permission I see the offers at each product's highest"
+        " rate.",
+    ),
+}
+
+
+def score_text(language: str | None = None) -> ConsentText:
+    """The words for the score."""
+    return _text("automated", _SCORE, language)
 
 
 def market_text(lender: Institution, language: str | None = None) -> ConsentText:
     """The words for one lender, in `language` (the active one; Spanish where there is no other)."""
+    return _text(f"lender_{lender.pk}", _TEXTS, language, lender=lender.name)
+
+
+def _text(purpose: str, texts: Mapping[str, tuple[str, str]], language: str | None, **names: str) -> ConsentText:
     spoken = (language or get_language() or "es").split("-")[0]
     spoken = spoken if spoken in LANGUAGES else "es"
-    title, body = (part.format(lender=lender.name) for part in _TEXTS[spoken])
-    return ConsentText(f"lender_{lender.pk}", title, body, spoken, necessary=False, version=VERSION)
+    title, body = (part.format(**names) for part in texts[spoken])
+    return ConsentText(purpose, title, body, spoken, necessary=False, version=VERSION)

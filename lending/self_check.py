@@ -12,9 +12,10 @@ from typing import Any, Final
 
 from lending.affordability import Affordability, StressPolicy, assess, largest_installment
 from lending.matching import ApplicantProfile, Asked, Match, MatchingPolicy, ProductTerms, match_lenders
-from lending.reasons import Reason
+from lending.reasons import BLOCK, Reason
 
 OTHER_SEGMENT: Final = "other_segment"
+SMALLER: Final = "less_than_asked"  # an offer, and yet something to change
 MOST_HELP: Final = 4
 
 
@@ -57,7 +58,7 @@ def what_would_help(offers: Sequence[Match], refusals: Sequence[Match]) -> list[
     found: dict[str, Reason] = {}
     for answer in (*offers, *refusals):
         for reason in answer.reasons:
-            if not reason.advice:
+            if not reason.advice or (reason.tone != BLOCK and reason.code != SMALLER):
                 continue
             best = found.get(reason.code)
             if best is None or _distance(reason) < _distance(best):

@@ -204,4 +204,10 @@ PRODUCTS: Final[dict[str, tuple[tuple[str, str, dict[str, Any]], ...]]] = {
         ),
     ),
 }
+# Programmes of others, as `import_products` reads them.
+OPPORTUNITIES: Final = """tipo;código;nombre;para;resumen;monto máximo;departamentos;organizador;requisitos;enlace;desde
+oportunidad;agroperu;Fondo AgroPerú (ejemplo);campo;Crédito del Estado a tasa fija para productores organizados.;\
+30000;;Midagri y Agrobanco;Pertenecer a una organización de productores con plan de negocio.;\
+https://www.gob.pe/midagri;2026-01-01
+"""
 DEFAULTS: Final[dict[str, Any]] = {"amortization": "equal_installments", "insurance_base": "opening_balance"}

@@ -25,13 +25,14 @@ from accounts.tenancy.scope import institution_scope
 from lending.demo.cases import CASES, Case
 from lending.demo.papers import photographed
 from lending.demo.people import INSTITUTIONS, OPERATOR, PASSWORD, REGULATOR, STAFF, Person
-from lending.demo.products import DEFAULTS, POLICIES, PRODUCTS
+from lending.demo.products import DEFAULTS, OPPORTUNITIES, POLICIES, PRODUCTS
 from lending.models import Applicant, Application, Decision, Document, LendingPolicy, Offer, Parameter, Product
 from lending.parameters import MORATORY_SHARE, end_of_period
 from lending.selectors.products import usury_cap
 from lending.services import applications, decisions, documents, products
 from lending.services.assessments import assess_waiting
 from lending.services.disparity import summarise
+from lending.services.product_import import import_products
 from scoring.models import ScoringModel, Segment
 from scoring.services import promote_model, train_segment_model
 
@@ -167,6 +168,7 @@ class Seeder:
                 version = products.save_product_terms(product_id=product.pk, actor=manager, **{**DEFAULTS, **terms})
                 products.publish_product(version_id=version.pk, actor=manager)
                 made += 1
+            import_products(actor=manager, name="oportunidades.csv", content=OPPORTUNITIES.encode())
         if made:
             self.say(f"{institution.name}: {made} products")
 

@@ -43,6 +43,9 @@ class CheckForm(StepForm):
         for name in (*needed, *FREE[segment], *COMMON):
             field = field_for(FACTS[name], segment)
             field.required = name in needed
+            if isinstance(field, forms.ChoiceField):
+                field.choices = [("", _("Elige")), *(one for one in field.choices if one[0])]
+                field.widget = forms.Select(choices=field.choices)
             self.fields[name] = field
 
     @property

@@ -27,7 +27,7 @@ from accounts.tenancy.scope import institution_scope
 from lending import facts as declared_facts
 from lending.affordability import assess
 from lending.identity import age_on
-from lending.market_texts import market_text
+from lending.market_texts import market_text, score_text
 from lending.matching import ApplicantProfile, Asked, Match, match_lenders
 from lending.models import Application, CatalogueOffer, MarketConsent, MarketOffer, MarketRequest, ProductVersion
 from lending.selectors.market import lender_terms, lenders_of, published_terms, request_of
@@ -109,6 +109,7 @@ def submit_market_request(
         audit.record(
             actor, SUBMITTED, request, facts_sha256=request.facts_sha256, amount=request.amount,
             term_months=request.term_months, lenders=sum(asked.values()), automated=automated,
+            score_text=score_text(language).sha256,
         )  # fmt: skip
         outbox.publish(SUBMITTED, request, user=request.user_id)
     return request

@@ -82,6 +82,8 @@ def import_products(*, actor: Actor, name: str, content: bytes, publish: bool = 
             ]
     if problems:
         raise SheetRefused(problems)
+    if not (report.created or report.changed or report.published):
+        return report
     audit.record(
         actor,
         "lending.products.imported",

@@ -1,5 +1,6 @@
 """A national request: answered once, compared with every lender one agrees to; nobody else sees it."""
 
+from collections import Counter
 from datetime import date
 from decimal import Decimal
 from typing import Any, Final
@@ -16,18 +17,16 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from accounts import access
 from accounts.clock import today
-from accounts.consent import consent_texts
 from accounts.errors import InvalidInput
 from accounts.http import Request
-from accounts.models import Consent, Institution
-from accounts.platform import platform_institution
+from accounts.models import Institution
 from lending import presentation
 from lending.facts import step_of
 from lending.forms.market import FORMS
 from lending.forms.refusals import show_refusal
 from lending.forms.simulator import ORDER
 from lending.forms.steps import StepForm
-from lending.market_texts import market_text
+from lending.market_texts import market_text, score_text
 from lending.matching import loan_terms
 from lending.models import MarketOffer, MarketRequest
 from lending.reasons import SEGMENTS, Reason
@@ -191,18 +190,13 @@ def _form(found: MarketRequest, step: str, data: Any = None, *, judge: bool = Fa
     if step == "request" and terms:
         options["limits"] = (min(one.amount_min for one in terms), max(one.amount_max for one in terms))
     if step == "lenders":
-        options |= {"automated": _automated(), "lenders": [(one.pk, market_text(one)) for one in lenders_of(terms)]}
+        options |= {"automated": score_text(), "lenders": [(one.pk, market_text(one)) for one in lenders_of(terms)]}
     saved = found.draft.get("steps", {}).get(step, {}).get("answers", {})
     if judge:
         return FORMS[step].from_answers(saved, **options)
     if data is not None:
         return FORMS[step](data, **options)
     return FORMS[step](initial={} if step == "lenders" else saved, **options)
-
-
-def _automated() -> Any:
-    texts = consent_texts(platform_institution())
-    return next(text for text in texts if text.purpose == Consent.Purpose.AUTOMATED)
 
 
 def _unfinished(found: MarketRequest) -> str | None:
@@ -260,7 +254,7 @@ def _result_page(request: Request, found: MarketRequest) -> dict[str, Any]:
     )
     offers = sorted((one for one in rows if one.rank is not None), key=SORTS[sort])
     unfit: dict[Institution, list[str]] = {}
-    fitting = {one.lender_id for one in offers}
+    fitting = Counter(one.lender_id for one in offers)
     for one in rows:
         if one.rank is None:
             blocks = [reason for reason in map(Reason.from_json, one.reasons) if reason.tone == "block"]
@@ -271,7 +265,7 @@ def _result_page(request: Request, found: MarketRequest) -> dict[str, Any]:
     programmes = opportunities(today(), found.segment, found.facts.get("region"), found.facts.get("crop"))
     return context | {
         "sort": sort,
-        "offers": [_card(found, one, place) for place, one in enumerate(offers, start=1)],
+        "offers": [_card(found, one, place, fitting) for place, one in enumerate(offers, start=1)],
         "lenders": sorted({one.lender for one in rows}, key=lambda lender: lender.name),
         "lenders_that_fit": len(fitting),
         "refusals": [(lender.name, texts) for lender, texts in unfit.items()],
@@ -285,9 +279,12 @@ def _result_page(request: Request, found: MarketRequest) -> dict[str, Any]:
     }
 
 
-def _card(found: MarketRequest, one: MarketOffer, place: int) -> dict[str, Any]:
+def _card(found: MarketRequest, one: MarketOffer, place: int, fitting: Counter[int]) -> dict[str, Any]:
+    several = fitting[one.lender_id] > 1  # two of one lender need more than its name
     card = offer_card(
-        one, place=place, institution=one.lender, title=one.lender.name, product=f"{one.terms.name}",
+        one, place=place, institution=one.lender,
+        title=f"{one.lender.name}, {one.terms.name}" if several else one.lender.name,
+        product=one.terms.get_amortization_display() if several else one.terms.name,
         amortization=one.terms.amortization, reasons=[Reason.from_json(data) for data in one.reasons],
         installments=one.installments or 0,
     )  # fmt: skip

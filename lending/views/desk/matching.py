@@ -91,7 +91,6 @@ def matching_page(request: Request, slug: str) -> HttpResponse:
         (_("Elegidas"), _share(total.chosen, total.chosen + total.declined + total.expired)),
         (_("No las quisieron"), format_number(total.declined)),
         (_("Vencidas"), format_number(total.expired)),
-        (_("Calificación"), _rating(total.rating)),
     ]
     return render(request, "lending/desk/matching.html", context, status=422 if form.errors else 200)
 
@@ -148,4 +147,5 @@ def _template(code: str) -> str:
     """A reason's sentence with its figures left out."""
     words = str(TEXTS.get(code, code))
     parts = words.split("%(")
-    return parts[0] + "".join(f"{HOLE}{part.partition(')s')[2]}" for part in parts[1:])
+    told = parts[0] + "".join(f"{HOLE}{part.partition(')s')[2]}" for part in parts[1:])
+    return told.removesuffix(".")
