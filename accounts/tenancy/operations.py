@@ -139,7 +139,7 @@ class OwnByPerson(RunSQL):
 
     def __init__(self, table: str, column: str = "", parent: str = "") -> None:
         self.table, self.column, self.parent = table, column, parent
-        sql = [
+        sql: list[Any] = [
             f"ALTER TABLE {table} ADD CONSTRAINT {table}_person_key UNIQUE (user_id, id)",
             f"ALTER TABLE {table} ENABLE ROW LEVEL SECURITY",
             f"ALTER TABLE {table} FORCE ROW LEVEL SECURITY",

@@ -29,8 +29,6 @@ class CheckForm(StepForm):
     form waits for answers instead of complaining.
     """
 
-    segment = forms.ChoiceField(label=_("¿Para qué es el crédito?"), widget=ChoiceCards(in_row=True))
-
     def __init__(self, asked: Mapping[str, Any], segments: Sequence[str]) -> None:
         offered = [one for one in ORDER if one in segments]
         segment = str(asked.get("segment", ""))
@@ -38,14 +36,19 @@ class CheckForm(StepForm):
         answered = "amount" in asked and asked.get("of", segment) == segment
         data = {name: asked[name] for name in asked} | {"segment": segment}
         super().__init__(data if answered else None, segment=segment, initial=data, auto_id="check_%s")
-        self.fields["segment"].choices = [(one, SEGMENTS[one].capitalize()) for one in offered]  # type: ignore[attr-defined]
+        self.fields["segment"] = forms.ChoiceField(
+            label=_("¿Para qué es el crédito?"),
+            widget=ChoiceCards(in_row=True),
+            choices=[(one, SEGMENTS[one].capitalize()) for one in offered],
+        )
         needed = ("amount", "term_months", *NEEDED[segment])
         for name in (*needed, *FREE[segment], *COMMON):
             field = field_for(FACTS[name], segment)
             field.required = name in needed
             if isinstance(field, forms.ChoiceField):
-                field.choices = [("", _("Elige")), *(one for one in field.choices if one[0])]
-                field.widget = forms.Select(choices=field.choices)
+                given: Any = field.choices
+                field.widget = forms.Select()
+                field.choices = [("", _("Elige")), *(one for one in given if one[0])]
             self.fields[name] = field
 
     @property

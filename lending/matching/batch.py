@@ -223,7 +223,7 @@ class _Best:
     def finished(self, top: int, order: NDArray[np.int64] | None = None) -> BestOffers:
         """The first `top`, inside the policy's bound by what they return."""
         product = self.turn if order is None else np.where(self.turn == UNKNOWN, UNKNOWN, order[self.turn])
-        figures = {name: values for name, values in self.figures.items() if name != "cost"}
+        figures: dict[str, Any] = {name: values for name, values in self.figures.items() if name != "cost"}
         figures |= {"product": product, "tcea": self.tcea}
         if self.policy.return_bound:
             slots = self._by_return()

@@ -117,7 +117,8 @@ def level_schedules(
         days = _days(disbursed_on, due) if shared else _days(disbursed_on[places], due[:, places])
         carefully = _carefully(principal[places], tea[places], charge[places], days)
         installment[places], parts[:, :, places] = carefully
-    return LevelSchedules(installment, *parts, disbursed_on, due)
+    paid, interest, charges, outstanding = parts
+    return LevelSchedules(installment, paid, interest, charges, outstanding, disbursed_on, due)
 
 
 def _carefully(principal: Int64, tea: Int64, insurance: Int64, days: NDArray[np.int16]) -> tuple[Int64, Int64]:

@@ -108,7 +108,7 @@ def meeting_sheet(group_id: UUID, on: date) -> Sheet:
         )
         rows = cursor.fetchall()
     lines = [
-        SheetLine(*row[:6], from_centimos(row[6]), from_centimos(row[7]), row[8], row[9], from_centimos(row[10]))
-        for row in rows
+        SheetLine(*who, from_centimos(overdue), from_centimos(due), count, next_due, from_centimos(capital))
+        for *who, overdue, due, count, next_due, capital in rows
     ]
     return Sheet(group, on, lines)

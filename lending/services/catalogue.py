@@ -17,6 +17,7 @@ FROM_POLICY: Final = (
 def list_version(version: ProductVersion) -> None:
     """Copy published terms, in the publishing transaction."""
     policy = policy_in_force()
+    assert version.published_on is not None
     CatalogueOffer.objects.update_or_create(
         pk=version.pk,
         defaults={

@@ -25,6 +25,7 @@ def rate_offers(*, application_id: UUID, actor: Actor, rating: int, comment: str
         raise InvalidInput(fields={"rating": [_("Elige de 1 a 5")]})
     if not Offer.objects.filter(application_id=application.pk).exists():
         raise InvalidState(_("Todavía no hay ofertas que calificar."))
+    assert actor.user_id is not None  # only people may
     said, _made = OfferFeedback.objects.update_or_create(
         application_id=application.pk,
         institution_id=application.institution_id,

@@ -43,6 +43,7 @@ def form_group(
         errors["name"] = [_("Ya hay un grupo con ese nombre")]
     if errors:
         raise InvalidInput(fields=errors)
+    assert actor.user_id is not None  # only people may
     group = Group.objects.create(
         name=name[:80], meets_at=meets_at[:120], weekday=weekday, meets_from=meets_from, every_weeks=every_weeks,
         formed_on=formed_on or today(), officer_id=actor.user_id,
@@ -147,6 +148,7 @@ def give_guarantee(
         errors["document_number"] = [_("Esa persona ya responde por este crédito")]
     if errors:
         raise InvalidInput(fields=errors)
+    assert actor.user_id is not None  # only people may
     given = Guarantee.objects.create(
         loan=loan, guarantor=person, kind=kind, limit=limit, given_on=today(), recorded_by_id=actor.user_id
     )

@@ -87,7 +87,7 @@ def submit_market_request(
     request = request_of(actor, request_id, lock=True)
     if request.status != Status.DRAFT:
         return request
-    checked = declared_facts.validate(request.segment, facts)
+    checked: dict[str, Any] = dict(declared_facts.validate(request.segment, facts))
     on_offer = {one.pk: one for one in lenders_of(published_terms(today(), request.segment))}
     asked = {key: granted for key, granted in lenders.items() if key in on_offer}
     if not any(asked.values()):

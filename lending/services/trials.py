@@ -33,6 +33,7 @@ def start_trial(*, actor: Actor, name: str, share: Decimal, return_bound: Decima
         errors["return_bound"] = [_("Escribe un porcentaje de 0 a 5: más allá perjudica a quien pide")]
     if errors:
         raise InvalidInput(fields=errors)
+    assert actor.user_id is not None  # only people may
     try:
         with transaction.atomic():
             trial = MatchingTrial.objects.create(

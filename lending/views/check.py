@@ -74,7 +74,7 @@ def _kept(request: Request) -> str:
     segment = request.POST.get("segment", "")
     request.session[KEPT] = {"segment": segment, "answers": answers}
     carried = {name: answers[name] for name in ("amount", "term_months") if name in answers}
-    return urlencode({"segment": segment, **carried})
+    return urlencode([("segment", segment), *carried.items()])
 
 
 def _page(request: Request, terms: Sequence[CatalogueOffer], institution: Institution | None) -> HttpResponse:

@@ -136,7 +136,7 @@ def _extra(soles: float | None) -> str:
 
 
 def _share(part: int, whole: int) -> str:
-    return format_percent(part / whole, 0) if whole else "—"
+    return format_percent(Decimal(part) / whole, 0) if whole else "—"
 
 
 def _rating(value: float | None) -> str:
