@@ -1,0 +1,110 @@
+"""Pages of the desk on a small and on a large book: queries and time, in one run.
+
+`manage.py benchmark pages` calls `run`; alone: `python -m benchmarks.pages [small] [large]`. Both books are generated,
+closed on two days, and left as `medida-<loans>`. Every page is asked for in the process, as a signed-in manager, past
+all middleware; figures are medians. What must hold: as many queries on the large book as on the small one.
+"""
+
+import json
+import statistics
+import sys
+import time
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any, Final
+
+from django.conf import settings
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+
+from accounts.actors import Actor
+from accounts.clock import today
+from accounts.models import Institution, Membership, User
+from accounts.services.institutions import create_institution
+from accounts.tenancy.scope import institution_scope
+from lending.models import CloseRun, Loan
+from lending.services.closing import close_day
+from lending.services.generation import generate_portfolio
+
+SYSTEM: Final = Actor.system("benchmark")
+ROLES: Final = ["manager", "officer", "approver", "collector", "cashier", "auditor"]
+PAGES: Final = (
+    ("portfolio", "lending:desk_portfolio", ""),
+    ("portfolio_over_30", "lending:desk_portfolio_loans", "bucket=over30"),
+    ("portfolio_all", "lending:desk_portfolio_loans", ""),
+    ("collections", "lending:desk_collections", "view=all"),
+    ("loans", "lending:desk_loans", ""),
+    ("queue", "lending:desk_queue", ""),
+)
+
+
+def run(small: int = 1_000, large: int = 1_000_000, rounds: int = 5) -> dict[str, Any]:
+    """Queries and milliseconds of each page on both books; `flat` says whether the queries are as many."""
+    books = {loans: book(loans) for loans in (small, large)}
+    found: dict[str, Any] = {}
+    for name, address, query in PAGES:
+        sides = {loans: measured(institution, address, query, rounds) for loans, institution in books.items()}
+        found[name] = {"small": sides[small], "large": sides[large]}
+    with institution_scope(books[large].pk):
+        loan = Loan.objects.filter(status=Loan.Status.ACTIVE).order_by("pk").first()
+    assert loan is not None
+    found["loan"] = {"large": measured(books[large], "lending:desk_loan", "", rounds, loan_id=loan.pk)}
+    flat = {name: one["small"]["queries"] == one["large"]["queries"] for name, one in found.items() if "small" in one}
+    return {"small": small, "large": large, "rounds": rounds, "pages": found, "flat": flat}
+
+
+def book(loans: int) -> Institution:
+    """The institution with a generated book of so many loans and two closes; made when it is not there."""
+    institution = create_institution(
+        actor=SYSTEM, slug=f"medida-{loans}", name=f"Medida {loans}", legal_name=f"Medida {loans}", kind="edpyme",
+        is_fictional=True,
+    )  # fmt: skip
+    first = today() - timedelta(days=2)
+    with institution_scope(institution.pk):
+        there, closed = Loan.objects.exists(), CloseRun.objects.filter(finished_at__isnull=False).count()
+    if not there:
+        generate_portfolio(institution=institution, actor=SYSTEM, loans=loans, seed=1, on=first)
+    if closed < 2:
+        for days in range(2):
+            close_day(institution_id=institution.pk, actor=SYSTEM, on=first + timedelta(days=days))
+    return institution
+
+
+def measured(institution: Institution, address: str, query: str, rounds: int, **key: Any) -> dict[str, Any]:
+    """Queries of one request and the median milliseconds of several."""
+    client = signed_in(institution)
+    url = reverse(address, kwargs={"slug": institution.slug, **key})
+    ask: Callable[[], Any] = lambda: client.get(f"{url}?{query}")  # noqa: E731
+    answer = ask()
+    if answer.status_code != 200:
+        raise SystemExit(f"{url} answered {answer.status_code}")
+    with CaptureQueriesContext(connection) as queries:
+        ask()
+    times = []
+    for _round in range(rounds):
+        start = time.perf_counter()
+        ask()
+        times.append((time.perf_counter() - start) * 1000)
+    return {"queries": len(queries), "ms": round(statistics.median(times), 1), "bytes": len(answer.content)}
+
+
+def signed_in(institution: Institution) -> Client:
+    """A browser of somebody with every role of the desk, second step passed."""
+    user, _new = User.objects.get_or_create(
+        email=f"{institution.slug}@ayni.example", defaults={"full_name": "Medición"}
+    )
+    with institution_scope(institution.pk):
+        Membership.objects.update_or_create(user=user, defaults={"roles": ROLES, "is_active": True})
+    client = Client(headers={"host": settings.ALLOWED_HOSTS[0].lstrip(".") if settings.ALLOWED_HOSTS else "localhost"})
+    client.force_login(user, backend="allauth.account.auth_backends.AuthenticationBackend")
+    session = client.session
+    session["account_authentication_methods"] = [{"method": "mfa", "at": time.time(), "type": "totp", "id": 0}]
+    session["account_authentication_methods_user"] = str(user.pk)
+    session.save()
+    return client
+
+
+if __name__ == "__main__":
+    sys.stdout.write(json.dumps(run(*map(int, sys.argv[1:])), indent=2) + "\n")
