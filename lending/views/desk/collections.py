@@ -20,6 +20,7 @@ from accounts.http import InstitutionRequest
 from lending.forms.portfolio import CancelPromiseForm, ContactForm, WorklistFilters
 from lending.forms.refusals import show_refusal
 from lending.models import ContactNote, PromiseToPay
+from lending.presentation import loan_code
 from lending.selectors import collections
 from lending.services.collections import cancel_promise, log_contact
 from lending.views.desk.queue import kept_query, view_query, without
@@ -128,7 +129,7 @@ def _line(row: dict[str, Any], request: InstitutionRequest) -> dict[str, Any]:
     return {
         **row,
         "url": reverse("lending:desk_collection", args=[request.institution.slug, row["pk"]]),
-        "code": f"{request.institution.number_prefix}-C{row['number']}",
+        "code": loan_code(request.institution, row["number"]),
         "name": row["applicant__full_name"],
         "phone": row["applicant__phone"],
         "product": row["product__name"],

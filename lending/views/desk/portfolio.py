@@ -22,6 +22,7 @@ from accounts.http import InstitutionRequest
 from accounts.plots import Plot, Series, column_plot, line_plot
 from lending.buckets import AGES, BUCKETS
 from lending.forms.portfolio import PortfolioFilters
+from lending.presentation import loan_code
 from lending.selectors import portfolio
 from lending.selectors.portfolio import Flow, Part, Slice, Standing
 from lending.selectors.products import policy_in_force
@@ -307,7 +308,7 @@ def loans_page(request: InstitutionRequest, slug: str) -> HttpResponse:
         {
             "on": on,
             "page": (shown := page.get_page(request.GET.get("page"))),
-            "rows": [{**row, "code": f"{request.institution.number_prefix}-C{row['loan__number']}"} for row in shown],
+            "rows": [{**row, "code": loan_code(request.institution, row["loan__number"])} for row in shown],
             "totals": portfolio.state_totals(states),
             "title": _title(part, chosen),
             "query": query.urlencode(),
@@ -320,14 +321,14 @@ def _export(request: InstitutionRequest, on: date, part: Slice, chosen: dict[str
     heads = [_("Crédito"), _("Titular"), _("Producto"), _("Agencia"), _("Analista"), _("Desembolso"),
              _("Saldo capital"), _("Capital atrasado"), _("Días de atraso"), _("Clasificación"),
              _("Provisión")]  # fmt: skip
-    prefix, name = request.institution.number_prefix, f"cartera-{on.isoformat()}"
+    name = f"cartera-{on.isoformat()}"
 
     def rows() -> Iterator[Sequence[Any]]:
         states = portfolio.loan_states(on, part, chosen).order_by("loan__number")
         officers = portfolio.officer_names(states.order_by().values_list("loan__officer_id", flat=True).distinct())
         for row in states.values_list(*portfolio.ROW_COLUMNS).iterator(chunk_size=2_000):
             _key, number, holder, product, branch, officer, *rest = row
-            yield [f"{prefix}-C{number}", holder, product, branch, officers.get(officer, ""), *rest]
+            yield [loan_code(request.institution, number), holder, product, branch, officers.get(officer, ""), *rest]
 
     if request.GET["format"] == "csv":
         return csv_response(name, heads, rows)
