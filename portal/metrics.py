@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from django.conf import settings
 from django.db import Error
+from django.db.models import Count
 from django.http import HttpRequest, HttpResponse, HttpResponseNotFound
 from django_prometheus.exports import ExportToDjangoView
 from prometheus_client import REGISTRY
@@ -13,6 +14,9 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from accounts.audit.sealer import waiting
+from accounts.models import Institution
+from accounts.tenancy.scope import institution_scope
+from scoring.models import Alarm
 
 FORWARDED = ("HTTP_X_FORWARDED_FOR", "HTTP_FORWARDED", "HTTP_X_REAL_IP")
 
@@ -39,7 +43,32 @@ class Evidence(Collector):
         return iter(())
 
 
+class Models(Collector):
+    """Open alarms of the models in force, by institution, segment, kind and level; what is quiet is not told.
+
+    Says nothing while the database is away.
+    """
+
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        labels = ["institution", "segment", "kind", "level"]
+        family = GaugeMetricFamily("ayni_model_alarms", "Open alarms of models in force.", labels=labels)
+        try:
+            for institution in Institution.objects.filter(is_active=True).exclude(kind=Institution.Kind.PLATFORM):
+                with institution_scope(institution.pk):
+                    found = Alarm.objects.filter(closed_at=None).order_by().values_list("segment", "kind", "level")
+                    for segment, kind, level, count in found.annotate(count=Count("pk")):
+                        family.add_metric([institution.slug, segment, kind, level], count)
+        except Error:
+            return
+        yield family
+
+    def describe(self) -> Iterator[GaugeMetricFamily]:
+        """Nothing, so that registering asks no database."""
+        return iter(())
+
+
 REGISTRY.register(Evidence())
+REGISTRY.register(Models())
 
 
 def metrics(request: HttpRequest) -> HttpResponse:

@@ -2,8 +2,12 @@ import re
 
 import pytest
 from django.test import Client
+from django.utils import timezone
 
+from accounts.tenancy.scope import institution_scope
 from accounts.tests.evidence import act
+from scoring.models import Alarm
+from scoring.tests.factories import register_model
 
 pytestmark = pytest.mark.transactional
 
@@ -40,3 +44,18 @@ def test_entries_that_wait_for_their_seal_are_a_figure(client: Client, instituti
     age = re.search(r"ayni_audit_unsealed_seconds (\d+)", text)
     assert age
     assert 400 <= int(age[1]) < 460
+
+
+def test_alarms_of_models_are_a_figure_by_institution(client: Client, institution, settings, tmp_path):
+    settings.MEDIA_ROOT = str(tmp_path)
+    with institution_scope(institution.pk):
+        model = register_model("household", institution)
+        for subject in ("past_loans", "total_debt"):
+            Alarm.objects.create(
+                model=model, segment="household", kind="psi", level="bad", subject=subject, value=0.4, limit=0.1
+            )
+        Alarm.objects.create(
+            model=model, segment="household", kind="psi", level="bad", value=0.4, limit=0.1, closed_at=timezone.now()
+        )
+    labels = f'institution="{institution.slug}",kind="psi",level="bad",segment="household"'
+    assert f"ayni_model_alarms{{{labels}}} 2.0" in client.get("/metrics").content.decode()
