@@ -7,7 +7,7 @@ from django import forms
 from django.utils.translation import gettext_lazy as _
 
 from accounts.forms import PhotoInput
-from lending.models import Document
+from lending.models import AccountStatement, Document
 
 Kind = Document.Kind
 
@@ -52,6 +52,18 @@ PAPERS: Final[dict[str, tuple[Paper, ...]]] = {
         _OTHER,
     ),
 }  # fmt: skip
+
+
+class StatementForm(forms.Form):
+    """A statement of an account, whose figures are read."""
+
+    kind = forms.ChoiceField(label=_("¿De dónde es?"), choices=AccountStatement.Kind.choices)
+    file = forms.FileField(
+        label=_("Estado de cuenta"),
+        help_text=_("CSV o XLSX con fecha y monto de cada movimiento, de los últimos meses. No guardamos el archivo."),
+        widget=forms.FileInput(attrs={"accept": ".csv,.xlsx"}),
+        error_messages={"required": _("Elige un archivo"), "empty": _("El archivo está vacío")},
+    )
 
 
 class UploadForm(forms.Form):

@@ -25,8 +25,10 @@ from lending.models.portfolio import PortfolioFlow, RollMonth, VintageMonth
 from lending.models.products import LendingPolicy, Product, ProductVersion
 from lending.models.risk import ClassRule, ExternalClass, ProvisionRate
 from lending.models.signing import SigningCode
+from lending.models.statements import AccountStatement
 
 __all__ = [
+    "AccountStatement",
     "Allocation",
     "Applicant",
     "Application",

@@ -35,6 +35,7 @@ from lending.services.evaluation import (
     unknown_case,
 )
 from lending.services.policies import saved_policy
+from lending.services.statements import facts_to_score, statement_facts
 from lending.services.states import TRANSITIONS, require_state
 
 BATCH: Final = 500
@@ -149,9 +150,11 @@ def _score_together(segment: str, cases: Sequence[Case]) -> None:
     from scoring.services import ScoreRequest, score_applications
 
     requests = []
+    statements = statement_facts(case.application.pk for case in cases)
     for case in cases:
         declared, verified = known_facts(case.application)
-        requests.append(ScoreRequest(case.application.pk, {**declared, **verified}, case.attempt))
+        facts = facts_to_score(segment, {**declared, **verified}, statements.get(case.application.pk, {}))
+        requests.append(ScoreRequest(case.application.pk, facts, case.attempt))
     scored = {row.application_id: row for row in score_applications(segment, requests)}
     for case in cases:
         row = scored[case.application.pk]

@@ -32,7 +32,7 @@ def add_document(*, application_id: UUID, actor: Actor, kind: str, upload: Uploa
         raise InvalidInput(fields={"kind": [_("Elige qué documento es")]})
     application_for(actor, application_id)
     safe = _read(upload)
-    application = _writable(application_id, actor)
+    application = writable_application(application_id, actor)
     if application.status in _ENDED:
         raise InvalidState(_("Esta solicitud ya terminó: no recibe más documentos."))
     digest = hashlib.sha256(safe.content).hexdigest()
@@ -71,7 +71,7 @@ def remove_document(*, document_id: UUID, actor: Actor) -> None:
     A repeated call finds nothing left to do and raises NotFound, like a foreign id. Raises InvalidState.
     """
     document = _document(document_id, actor)
-    application = _writable(document.application_id, actor)
+    application = writable_application(document.application_id, actor)
     if application.status != Application.Status.DRAFT:
         raise InvalidState(_("La solicitud ya se envió: sus documentos no se pueden quitar. Puedes subir otro."))
     audit.record(
@@ -150,7 +150,7 @@ def _document(document_id: UUID, actor: Actor, *, lock: bool = False) -> Documen
     return document
 
 
-def _writable(application_id: UUID, actor: Actor) -> Application:
+def writable_application(application_id: UUID, actor: Actor) -> Application:
     """The application, locked, when the actor may add to it: its owner, who filed it, or staff who review."""
     application = application_for(actor, application_id, lock=True)
     owner = application.owner_id is not None and application.owner_id == actor.user_id and actor.can("lending.apply")

@@ -50,6 +50,7 @@ RULES: Final[dict[str, Rule]] = {
         "owner_id": None, "purpose": "", "draft": {}, "facts": {}, "facts_sha256": "", "verified_facts": {},
     },
     "lending.Document": DELETE,
+    "lending.AccountStatement": DELETE,
     "lending.Notification": DELETE,
     "lending.SigningCode": DELETE,
     "lending.FairnessAnswer": DELETE,

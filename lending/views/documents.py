@@ -14,10 +14,13 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from accounts import access
 from accounts.errors import InvalidInput, NotFound
 from accounts.http import Request
-from lending.forms.documents import PAPERS, UploadForm
-from lending.models import Document
+from lending.forms.documents import PAPERS, StatementForm, UploadForm
+from lending.forms.refusals import show_refusal
+from lending.models import AccountStatement, Document
+from lending.selectors.statements import recognised
 from lending.services.applications import save_step
 from lending.services.documents import add_document, open_document, remove_document
+from lending.services.statements import add_statement, remove_statement
 from lending.views.apply import following, paused, step_context
 from lending.views.drafts import Draft, own_draft
 
@@ -67,7 +70,46 @@ def _upload(request: Request, draft: Draft) -> HttpResponse:
     return render(request, "lending/apply/documents.html", _page(request, draft, form), status=422)
 
 
-def _page(request: Request, draft: Draft, refused: UploadForm | None) -> dict[str, Any]:
+@require_POST
+@access.signed_in
+def add_account_statement(request: Request, slug: str, application_id: UUID) -> HttpResponse:
+    """Read a statement of the applicant's money; what was recognised is shown beside it."""
+    draft = own_draft(request, application_id)
+    form = StatementForm(request.POST, request.FILES, auto_id="id_statement_%s")
+    if form.is_valid():
+        try:
+            add_statement(
+                application_id=application_id,
+                actor=request.actor,
+                kind=form.cleaned_data["kind"],
+                upload=form.cleaned_data["file"],
+            )
+        except InvalidInput as refusal:
+            show_refusal(form, refusal)
+        else:
+            messages.success(request, _("Listo: leímos tus movimientos. Mira abajo lo que entendimos."))
+            return HttpResponseRedirect(f"{draft.url('documents')}#movimientos")
+    return render(
+        request, "lending/apply/documents.html", _page(request, draft, None, form) | {"form": form}, status=422
+    )
+
+
+@require_POST
+@access.signed_in
+def remove_account_statement(request: Request, slug: str, statement_id: UUID) -> HttpResponse:
+    """Take a statement back out of a draft."""
+    found = AccountStatement.objects.filter(pk=statement_id).only("application_id").first()
+    if found is None:
+        raise NotFound(_("Ese estado de cuenta ya no está."))
+    draft = own_draft(request, found.application_id)
+    remove_statement(statement_id=statement_id, actor=request.actor)
+    messages.success(request, _("Quitamos el estado de cuenta."))
+    return HttpResponseRedirect(draft.url("documents"))
+
+
+def _page(
+    request: Request, draft: Draft, refused: UploadForm | None, statement: StatementForm | None = None
+) -> dict[str, Any]:
     kept = list(Document.objects.filter(application_id=draft.application.pk).order_by("uploaded_at"))
     rows: list[dict[str, Any]] = []
     for paper in PAPERS[draft.segment]:
@@ -76,7 +118,14 @@ def _page(request: Request, draft: Draft, refused: UploadForm | None) -> dict[st
     asked = {paper.kind for paper in PAPERS[draft.segment]}
     others = [one for one in kept if one.kind not in asked]
     rows[-1]["kept"] += others
-    return {"form": refused, "rows": rows, **step_context(request, draft, "documents")}
+    return {
+        "form": refused,
+        "rows": rows,
+        "statement_form": statement or StatementForm(auto_id="id_statement_%s"),
+        "statements": recognised(draft.application.pk),
+        "application_id": draft.application.pk,
+        **step_context(request, draft, "documents"),
+    }
 
 
 @require_POST

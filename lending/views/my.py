@@ -24,10 +24,12 @@ from lending.reasons import Reason
 from lending.selectors.contracts import standing_contract
 from lending.selectors.loan_overview import own_loans
 from lending.selectors.results import Result, State, offer_schedule, result_for, result_of
+from lending.selectors.statements import recognised
 from lending.services.applications import withdraw_application
 from lending.services.contracts import make_contract
 from lending.services.decisions import choose_offer, request_review
 from lending.services.feedback import decline_offers, rate_offers
+from lending.services.statements import is_start_up
 from lending.views.cards import CHEAPEST
 from lending.views.loan_parts import STATUS_KINDS as LOAN_KINDS
 from lending.views.public import slug_of
@@ -126,7 +128,11 @@ def reasons(request: Request, slug: str, application_id: UUID) -> HttpResponse:
         (fact.label, declared_facts.shown(fact, {**declared, **verified}.get(fact.name), application.segment))
         for fact in declared_facts.facts_of(application.segment)
     ]
-    context = {"result": found, "data": data, "code": presentation.application_code(request.institution, application)}
+    context = {
+        "statements": recognised(application.pk),
+        "start_up": is_start_up(application.segment, {**declared, **verified}),
+    }
+    context |= {"result": found, "data": data, "code": presentation.application_code(request.institution, application)}
     return render(request, "lending/my/reasons.html", context)
 
 

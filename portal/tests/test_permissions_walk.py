@@ -14,6 +14,7 @@ from itertools import count
 from typing import Any
 
 import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import transaction
 from django.http import HttpResponse
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
@@ -47,6 +48,7 @@ from lending.services.documents import add_document
 from lending.services.groups import form_group
 from lending.services.repayments import record_repayment
 from lending.services.restructures import reschedule_loan
+from lending.services.statements import add_statement
 from lending.services.trials import start_trial
 from lending.tests import walk
 from lending.tests.conftest import assessed, cap, champions, products, ready  # noqa: F401  (fixtures)
@@ -206,6 +208,8 @@ ADDRESSES: dict[str, Address] = {
     "lending:apply_counter": Address(get=frozenset({"officer"}), post=frozenset({"officer"})),
     "lending:apply_resume": Address(get=OWNER),
     "lending:apply_step": Address(get=OWNER, post=OWNER),
+    "lending:apply_statement": Address(post=OWNER),
+    "lending:statement_remove": Address(post=OWNER),
     "lending:apply_documents": Address(get=OWNER, post=OWNER),
     "lending:apply_review": Address(get=OWNER, post=OWNER),
     "lending:document": Address(get=holders("lending.view_documents") | OWNER),
@@ -487,6 +491,9 @@ def world(institution: Institution, other_institution: Institution, assessed: An
         "promise_id": application.pk,
         "client_id": client.pk,
         **models_of(institution, people["analyst"]),
+        "statement_id": add_statement(
+            application_id=draft.pk, actor=people["owner"], kind="bank", upload=statement()
+        ).pk,
         "complaint_id": complaint.pk,
         "request_id": make_data_request(actor=people["owner"], kind="access", text="Quiero ver mis documentos.").pk,
         "incident_id": incident(people["manager"]).pk,
@@ -514,6 +521,10 @@ def compared(owner: Actor, terms: CatalogueOffer) -> tuple[MarketRequest, Market
         tcea=terms.tea_min, disbursement_on=today(), valid_until=today(),
     )  # fmt: skip
     return request, offer
+
+
+def statement() -> SimpleUploadedFile:
+    return SimpleUploadedFile("movimientos.csv", b"fecha,monto\n05/01/2026,20.00\n")
 
 
 def models_of(institution: Institution, analyst: Actor) -> dict[str, Any]:

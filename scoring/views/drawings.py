@@ -22,6 +22,12 @@ class Drawing:
     columns: Sequence[str]
     rows: Cells
     note: str = ""
+    legend: Sequence[Mapping[str, str]] = ()
+
+
+def legend(*items: tuple[str, str]) -> list[dict[str, str]]:
+    """What each colour is: (class of the stylesheet, words) pairs for components/_legend.html."""
+    return [{"kind": kind, "label": label} for kind, label in items]
 
 
 def share(value: float | None, decimals: int = 1) -> str:
@@ -41,8 +47,8 @@ def roc(evaluation: Mapping[str, Any]) -> Drawing | None:
     auc = figure(evaluation.get("auc"))
     plot = line_plot(
         [
-            Series(_("Al azar"), [(0, 0), (1, 1)], "4"),
-            Series(_("Modelo"), [(x, y) for x, y in points]),
+            Series("", [(0, 0), (1, 1)], "4"),
+            Series("", [(x, y) for x, y in points]),
         ],
         ["0%", "25%", "50%", "75%", "100%"],
         form=lambda value: share(value, 0),
@@ -57,6 +63,7 @@ def roc(evaluation: Mapping[str, Any]) -> Drawing | None:
         [_("De los que pagan, rechazados"), _("De los que incumplen, rechazados")],
         [[share(x), share(y)] for x, y in points[:: max(1, len(points) // 20)]],
         _("Horizontal: buenos pagadores que rechazaría. Vertical: incumplidos que rechazaría."),
+        legend(("f-accent", _("Modelo")), ("f4", _("Al azar"))),
     )
 
 
@@ -67,8 +74,8 @@ def calibration(evaluation: Mapping[str, Any]) -> Drawing | None:
     places = range(len(bins))
     plot = line_plot(
         [
-            Series(_("Visto"), [(at, bins[at]["seen"]) for at in places]),
-            Series(_("Previsto"), [(at, bins[at]["predicted"]) for at in places], "2"),
+            Series("", [(at, bins[at]["seen"]) for at in places]),
+            Series("", [(at, bins[at]["predicted"]) for at in places], "2"),
         ],
         [str(at + 1) for at in places],
         form=lambda value: share(value, 0),
@@ -83,6 +90,7 @@ def calibration(evaluation: Mapping[str, Any]) -> Drawing | None:
             for at, one in enumerate(bins)
         ],
         _("Décimos de personas, del más seguro al más riesgoso."),
+        legend(("f-accent", _("Visto")), ("f2", _("Previsto"))),
     )
 
 
@@ -120,11 +128,12 @@ def distribution(evaluation: Mapping[str, Any]) -> Drawing | None:
     labels = [share((edges[at] + edges[at + 1]) / 2) for at in range(len(payers))]
     plot = line_plot(
         [
-            Series(_("Pagan"), [(at, payers[at] / totals[0]) for at in range(len(payers))]),
-            Series(_("Incumplen"), [(at, bads[at] / totals[1]) for at in range(len(bads))], "2"),
+            Series("", [(at, payers[at] / totals[0]) for at in range(len(payers))]),
+            Series("", [(at, bads[at] / totals[1]) for at in range(len(bads))], "2"),
         ],
-        labels,
+        [labels[round(part * (len(labels) - 1) / 4)] for part in range(5)],
         form=lambda value: share(value, 0),
+        x_range=(0.0, max(len(labels) - 1.0, 1.0)),
         dots=False,
     )
     return Drawing(
@@ -134,6 +143,7 @@ def distribution(evaluation: Mapping[str, Any]) -> Drawing | None:
         [_("Probabilidad prevista"), _("Pagan"), _("Incumplen")],
         [[labels[at], format_number(payers[at]), format_number(bads[at])] for at in range(len(payers))],
         _("Horizontal: probabilidad de incumplir prevista."),
+        legend(("f-accent", _("Pagan")), ("f2", _("Incumplen"))),
     )
 
 
@@ -145,8 +155,8 @@ def vintages(
     places = range(len(table))
     plot = line_plot(
         [
-            Series(_("Visto"), [(at, table[at][seen]) for at in places]),
-            Series(_("Previsto"), [(at, table[at][predicted]) for at in places], "2"),
+            Series("", [(at, table[at][seen]) for at in places]),
+            Series("", [(at, table[at][predicted]) for at in places], "2"),
         ],
         [one["period"] for one in table],
         form=lambda value: share(value, 0),
@@ -166,6 +176,7 @@ def vintages(
             ]
             for one in table
         ],
+        legend=legend(("f-accent", _("Visto")), ("f2", _("Previsto"))),
     )
 
 

@@ -26,7 +26,7 @@ def dictionary_page(request: InstitutionRequest, slug: str) -> HttpResponse:
     return render(
         request,
         "scoring/features.html",
-        with_navigation(request, "features", rows=rows, segment=segment, segments=Segment.choices),
+        with_navigation(request, "features", rows=rows, segments=_kinds(segment)),
     )
 
 
@@ -35,6 +35,13 @@ def dictionary_page(request: InstitutionRequest, slug: str) -> HttpResponse:
 def dictionary_json(request: InstitutionRequest, slug: str) -> JsonResponse:
     """The whole dictionary, for programs."""
     return JsonResponse(dictionary(), json_dumps_params={"ensure_ascii": False})
+
+
+def _kinds(chosen: str) -> list[dict[str, Any]]:
+    return [
+        {"label": words, "url": f"?segment={code}", "count": "", "current": code == chosen}
+        for code, words in Segment.choices
+    ]
 
 
 def _shown(one: dict[str, Any], language: str) -> dict[str, Any]:

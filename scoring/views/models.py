@@ -359,6 +359,8 @@ def comparison_page(request: InstitutionRequest, slug: str, model_id: UUID) -> H
     model = selected.model_named(model_id, request.institution.pk)
     champion = selected.champion_of(model.segment, request.institution.pk)
     context: dict[str, Any] = {"model": model, "champion": champion, "live": None, "offline": None}
+    if champion is not None and champion.institution_id != model.institution_id:
+        champion.name = _("%(name)s (compartido)") % {"name": champion.name}  # an institution may have one of that name
     if champion is not None and champion.pk != model.pk:
         told = comparing.compare_live(comparing.live_pairs(champion, model), CUTOFF)
         context["live"] = {**told, "result": _compared(told["result"]), "agreement": _agreement(told["agreement"])}

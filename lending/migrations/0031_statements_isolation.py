@@ -1,0 +1,8 @@
+from django.db import migrations
+
+from accounts.tenancy.operations import IsolateTable
+
+
+class Migration(migrations.Migration):
+    dependencies = [("lending", "0030_statements")]
+    operations = [IsolateTable("AccountStatement")]
