@@ -12,7 +12,7 @@ import accounts.models.base
 class Migration(migrations.Migration):
     dependencies = [
         ("accounts", "0008_supervision"),
-        ("lending", "0029_bank_files_isolation"),
+        ("lending", "0033_imports_isolation"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

@@ -4,5 +4,5 @@ from accounts.tenancy.operations import IsolateTable
 
 
 class Migration(migrations.Migration):
-    dependencies = [("lending", "0030_statements")]
+    dependencies = [("lending", "0034_statements")]
     operations = [IsolateTable("AccountStatement")]
