@@ -20,7 +20,7 @@ def matrix_of(segment: str, frame: Any) -> np.ndarray:
 
 @cache
 def small_training(segment: str, rows: int = 4_000, max_pairs: int = 8) -> tuple[TrainedModel, np.ndarray, np.ndarray]:
-    """A model of `rows` borrowers, with the features and outcomes it was trained on."""
+    """A model of `rows` borrowers, tables of its booster alone, with the features and outcomes it learnt from."""
     frame = borrowers(segment, rows, seed=5)
     X, outcomes = matrix_of(segment, frame), frame["default"].to_numpy()
     features = features_of(segment)
@@ -29,7 +29,7 @@ def small_training(segment: str, rows: int = 4_000, max_pairs: int = 8) -> tuple
         outcomes,
         [feature.name for feature in features],
         [feature.direction for feature in features],
-        Parameters(max_pairs=max_pairs),
+        Parameters(max_pairs=max_pairs, blend=False),
     )
     return trained, X, outcomes
 

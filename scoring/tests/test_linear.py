@@ -1,9 +1,17 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from scoring.evaluation import auc
+from scoring.features import features_of
 from scoring.linear import Ranks, blended, fit_slopes
+from scoring.model_files import ModelFileCorrupted, check_against_booster, dump_model
+from scoring.points import Scale
+from scoring.serving import LiveModel
+from scoring.synthetic import borrowers
 from scoring.tables import SingleTable, Tables
+from scoring.tests.samples import matrix_of
 from scoring.training import Parameters, train_transparent
 
 
@@ -47,3 +55,22 @@ def test_the_live_model_blends_where_a_line_ranks_better_and_stays_monotone():
     assert trained.metrics["log_loss"] < plain.metrics["log_loss"]
     assert (np.diff(trained.tables.singles[0].values[:-1]) >= -1e-12).all()
     assert (np.diff(trained.tables.singles[1].values[:-1]) <= 1e-12).all()
+
+
+def test_a_blended_model_is_held_against_both_its_sources():
+    frame = borrowers("household", 1_200, seed=4)
+    features = features_of("household")
+    trained = train_transparent(
+        matrix_of("household", frame),
+        frame["default"].to_numpy(),
+        [feature.name for feature in features],
+        [feature.direction for feature in features],
+        Parameters(max_pairs=0),
+    )
+    assert trained.blend is not None
+    live = LiveModel("household", trained.tables, trained.calibration, Scale(), {"blend": trained.blend})
+    check_against_booster(dump_model(live, trained.booster))
+    trees, line, level = trained.blend["weights"]
+    forged = replace(live, metadata={"blend": trained.blend | {"weights": [trees, line + 0.2, level]}})
+    with pytest.raises(ModelFileCorrupted):
+        check_against_booster(dump_model(forged, trained.booster))
