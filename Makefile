@@ -1,5 +1,6 @@
 # make demo — the product with example data          make check     — linters, types, import rules
 # make test — every test but the long ones          make test-long — soak, chaos, tampering, load
+# make audit — known holes in dependencies
 # make setup, messages, lock, reset (forget the data), clean (forget what was installed)
 
 PORT ?= 8000
@@ -21,10 +22,10 @@ endif
 CATALOGUES := $(patsubst %.po,%.mo,$(wildcard locale/*/LC_MESSAGES/*.po))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-long check format messages lock reset clean
+.PHONY: help setup demo test test-long check audit format messages lock reset clean
 
 help:
-	@sed -n '1,3s/^# //p' Makefile
+	@sed -n '1,4s/^# //p' Makefile
 
 setup: .venv/.installed-dev messages
 	@echo "Installed. 'make demo' shows the product, 'make test' tests it."
@@ -46,6 +47,10 @@ check: .venv/.installed-dev messages
 	$(RUN) manage.py makemigrations --check --dry-run
 	$(BIN)/mypy
 	$(BIN)/djlint templates --lint --quiet
+
+# Known holes in what is installed; needs the advisory service.
+audit: .venv/.installed-dev
+	$(BIN)/pip-audit --strict --requirement requirements.txt --no-deps --disable-pip
 
 format: .venv/.installed-dev
 	$(BIN)/ruff check --fix .

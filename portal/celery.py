@@ -36,6 +36,7 @@ app.conf.update(
     },
     beat_schedule={
         "expire": {"task": "lending.tasks.expire_everywhere", "schedule": crontab(minute=7)},
+        "webhooks": {"task": "accounts.tasks.deliver_webhooks_everywhere", "schedule": crontab()},
         "purge": {"task": "lending.tasks.purge_everywhere", "schedule": crontab(minute=41, hour=2)},
         "close": {"task": "lending.tasks.close_everywhere", "schedule": crontab(minute=20, hour="0,2,4,6")},
         "watch models": {

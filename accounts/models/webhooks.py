@@ -33,6 +33,7 @@ class WebhookDelivery(InstitutionOwned):
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     webhook = InstitutionForeignKey(Webhook, models.CASCADE, related_name="deliveries")
+    event_id = models.UUIDField()  # of the outbox
     event = models.CharField(max_length=80)
     body = models.JSONField()  # ids, codes and instants; no personal words
     created_at = models.DateTimeField(db_default=Now())
@@ -43,6 +44,11 @@ class WebhookDelivery(InstitutionOwned):
     given_up_at = models.DateTimeField(null=True, blank=True)
 
     class Meta(InstitutionOwned.Meta):
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["institution", "webhook", "event_id"], name="webhook_delivery_once_per_event"
+            )
+        ]
         indexes: ClassVar = [
             models.Index(
                 fields=["institution", "next_at"],

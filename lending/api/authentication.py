@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.utils.translation import gettext as _
+from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from oauth2_provider.contrib.rest_framework import OAuth2Authentication
 from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.request import Request
@@ -30,6 +31,17 @@ def actor_of(request: Request) -> Actor:
     """Who answers for this call: the signed-in person, or the program once its token has been read."""
     request.user  # noqa: B018  (reading it runs the authentication)
     return request._request.actor  # type: ignore[attr-defined]
+
+
+class ClientTokenScheme(OpenApiAuthenticationExtension):
+    """How the API's documentation names what programs sign in with."""
+
+    target_class = "lending.api.authentication.ClientTokenAuthentication"
+    name = "client_token"
+
+    def get_security_definition(self, auto_schema: Any) -> dict[str, Any]:
+        flow = {"tokenUrl": "/api/v1/token/", "scopes": {"applications": "Presentar y consultar solicitudes"}}
+        return {"type": "oauth2", "flows": {"clientCredentials": flow}}
 
 
 class ClientTokenAuthentication(OAuth2Authentication):

@@ -10,7 +10,7 @@ from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from accounts import audit, outbox
+from accounts import audit, outbox, step_up
 from accounts.actors import Actor
 from accounts.clock import today
 from accounts.errors import InvalidInput, InvalidState, NotAllowed, NotFound
@@ -167,6 +167,7 @@ def disburse_loan(
     Raises NotAllowed to whoever asked for it, NotFound, InvalidState, InvalidInput.
     """
     actor.require("lending.disburse_loan")
+    step_up.check(actor)
     disbursement = _locked(disbursement_id)
     if disbursement.status == Disbursement.Status.PAID:
         return disbursement

@@ -33,7 +33,8 @@ RUNNING: Final = (Loan.Status.APPROVED, Loan.Status.ACTIVE, Loan.Status.CHARGED_
 FIGURES: Final = (
     *("lending.Assessment", "lending.Offer", "scoring.Score", "scoring.ShadowScore", "scoring.Outcome"),
     *("lending.Installment", "lending.Allocation", "lending.LedgerEntry", "lending.PromiseToPay"),
-    *("lending.DailyLoanState", "lending.DebtorDay", "lending.RunningInstallment"),
+    *("lending.DailyLoanState", "lending.DebtorDay", "lending.RunningInstallment", "lending.GroupLoan"),
+    *("lending.GroupMember", "lending.Guarantee"),
 )
 # Every table that can be reached from a person, and what a purge does with its rows; {}: nothing personal in it.
 RULES: Final[dict[str, Rule]] = {

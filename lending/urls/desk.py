@@ -3,7 +3,18 @@
 from django.urls import path
 
 from lending.views import contracts
-from lending.views.desk import case, complaints, data_rights, groups, imports, incidents, matching, products, queue
+from lending.views.desk import (
+    case,
+    complaints,
+    data_rights,
+    groups,
+    imports,
+    incidents,
+    matching,
+    products,
+    queue,
+    research,
+)
 
 urlpatterns = [
     path("desk/", queue.home, name="desk"),
@@ -53,5 +64,6 @@ urlpatterns = [
     path("desk/incidents/new/", incidents.new, name="desk_incident_new"),
     path("desk/incidents/<uuid:incident_id>/", incidents.show, name="desk_incident"),
     path("desk/incidents/<uuid:incident_id>/<slug:what>/", incidents.act, name="desk_incident_act"),
+    path("desk/research/", research.extract, name="desk_research"),
     path("desk/policy/", products.policy, name="desk_policy"),
 ]

@@ -21,7 +21,7 @@ from django.urls import URLPattern, URLResolver, get_resolver, reverse
 
 from accounts.actors import Actor
 from accounts.clock import today
-from accounts.models import Institution, Membership, User
+from accounts.models import Institution, Membership, User, Webhook
 from accounts.permissions import PERMISSIONS, roles_allowed
 from accounts.services.api_clients import create_api_client
 from accounts.services.people import set_up_second_step
@@ -284,6 +284,9 @@ ADDRESSES: dict[str, Address] = {
     ),
     "lending:desk_incident": Address(get=holders("accounts.view_incidents"), post=holders("accounts.manage_incidents")),
     "lending:desk_incident_act": Address(post=holders("accounts.manage_incidents")),
+    "accounts:webhooks": Address(get=holders("accounts.manage_webhooks"), post=holders("accounts.manage_webhooks")),
+    "accounts:webhook_close": Address(post=holders("accounts.manage_webhooks")),
+    "lending:desk_research": Address(get=holders("accounts.export_research")),
     # the complaints book
     "lending:desk_complaints": BOOK,
     "lending:desk_complaints_export": BOOK,
@@ -498,6 +501,9 @@ def world(institution: Institution, other_institution: Institution, assessed: An
         "request_id": make_data_request(actor=people["owner"], kind="access", text="Quiero ver mis documentos.").pk,
         "incident_id": incident(people["manager"]).pk,
         "what": "authority",
+        "webhook_id": Webhook.objects.create(
+            url="https://caja.example/avisos", events=[], secret="x", created_by_id=people["manager"].user_id
+        ).pk,
         "form": "json",
         "kind": "access",
         "number": 1,

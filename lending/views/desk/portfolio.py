@@ -15,7 +15,7 @@ from django.utils.http import urlencode
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
-from accounts import access
+from accounts import access, audit, step_up
 from accounts.exports import csv_response, xlsx_response
 from accounts.formats import format_day, format_money, format_number, format_percent
 from accounts.http import InstitutionRequest
@@ -317,7 +317,9 @@ def loans_page(request: InstitutionRequest, slug: str) -> HttpResponse:
 
 
 def _export(request: InstitutionRequest, on: date, part: Slice, chosen: dict[str, Any]) -> HttpResponse:
-    """The same rows as a file; the last line holds the sums of the page."""
+    """The same rows as a file; the last line holds the sums of the page. Who took them out is evidence."""
+    step_up.check(request.actor)
+    audit.record(request.actor, "lending.portfolio.exported", request.institution, on=on, format=request.GET["format"])
     heads = [_("Crédito"), _("Titular"), _("Producto"), _("Agencia"), _("Analista"), _("Desembolso"),
              _("Saldo capital"), _("Capital atrasado"), _("Días de atraso"), _("Clasificación"),
              _("Provisión")]  # fmt: skip

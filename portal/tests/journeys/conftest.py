@@ -9,6 +9,7 @@ from portal.tests.journeys.axe import Watch
 from portal.tests.journeys.filling import send
 from portal.tests.live import LiveAyni
 
+PHONE = {"width": 360, "height": 740}
 PASSWORD, SECOND_STEP = "ayni-demo-2026", "246810"
 
 
@@ -31,3 +32,18 @@ def sign_in(live_ayni: LiveAyni, browser: Browser) -> Iterator[Callable[[str], P
     for context, watch in open_contexts:
         context.close()
         assert watch.complaints == []
+
+
+@pytest.fixture
+def new_phone(browser: Browser) -> Iterator[Callable[..., Page]]:
+    """`new_phone()`: a phone nobody has signed in on; `script=False` for one without JavaScript."""
+    opened: list[BrowserContext] = []
+
+    def make(*, script: bool = True) -> Page:
+        context = browser.new_context(viewport=PHONE, java_script_enabled=script, locale="es-PE")  # type: ignore[arg-type]
+        opened.append(context)
+        return context.new_page()
+
+    yield make
+    for context in opened:
+        context.close()

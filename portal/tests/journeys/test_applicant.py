@@ -3,13 +3,13 @@
 import gzip
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from itertools import count
 from pathlib import Path
 
 import pytest
 from PIL import Image
-from playwright.sync_api import Browser, BrowserContext, Page, Response, expect
+from playwright.sync_api import Page, Response, expect
 
 from lending.tests.walk import ACTIVITY, CONSENTS, MONEY, PURPOSE, identity
 from portal.local.processes import wait_until
@@ -18,28 +18,12 @@ from portal.tests.journeys.filling import fill, send
 from portal.tests.live import LiveAyni
 
 ANSWER_MS = 60_000
-PHONE = {"width": 360, "height": 740}
 FIRST_VISIT_BYTES, LATER_BYTES = 60_000, 10_000
 SEGMENTS = ("enterprise", "household", "farm")
 AMOUNT = {"enterprise": "2000", "household": "1500", "farm": "2000"}
 TERM = {"enterprise": "12", "household": "12", "farm": "6"}
 PUBLIC = ("", "rates/", "complaints/", "your-data/", "your-score/", "?segment=farm&amount=300")
 _mobiles = count(911_000_001)
-
-
-@pytest.fixture
-def new_phone(browser: Browser) -> Iterator[Callable[..., Page]]:
-    """`new_phone()`: a phone nobody has signed in on; `script=False` for one without JavaScript."""
-    opened: list[BrowserContext] = []
-
-    def make(*, script: bool = True) -> Page:
-        context = browser.new_context(viewport=PHONE, java_script_enabled=script, locale="es-PE")  # type: ignore[arg-type]
-        opened.append(context)
-        return context.new_page()
-
-    yield make
-    for context in opened:
-        context.close()
 
 
 @pytest.fixture
