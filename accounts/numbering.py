@@ -7,10 +7,10 @@ from django.db.models import Max
 
 from accounts.tenancy.scope import current_institution_id
 
-# Advisory lock classes; 7_301 is the applications'.
-DATA_REQUESTS: Final = 7_302
-COMPLAINTS: Final = 7_303
-INCIDENTS: Final = 7_304
+# Advisory lock classes; those below 7_390 are lending's.
+DATA_REQUESTS: Final = 7_391
+COMPLAINTS: Final = 7_392
+INCIDENTS: Final = 7_393
 
 
 def next_number(model: Any, lock: int, **within: Any) -> int:

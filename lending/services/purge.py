@@ -19,7 +19,7 @@ from accounts.audit.subjects import destroy_subject_key
 from accounts.clock import LIMA, years_after
 from accounts.models import DataRequest, Membership
 from accounts.tenancy.scope import institution_scope
-from lending.models import Applicant, Application, Loan
+from lending.models import Applicant, Application, Guarantee, Loan
 from lending.parameters import Parameter, term
 from lending.selectors.held import Section, held_of_applicant
 from lending.services.store import forget_sealed
@@ -75,8 +75,9 @@ FILES: Final = {"lending.Document": "stored_name", "lending.Contract": "stored_n
 
 
 def has_running_loan(applicant: Applicant) -> bool:
-    """Whether a loan of the person still runs or is owed."""
-    return Loan.objects.filter(applicant_id=applicant.pk, status__in=RUNNING).exists()
+    """Whether a loan that the person took or answers for still runs or is owed."""
+    answered_for = Guarantee.objects.filter(guarantor_id=applicant.pk, released_on=None, loan__status__in=RUNNING)
+    return Loan.objects.filter(applicant_id=applicant.pk, status__in=RUNNING).exists() or answered_for.exists()
 
 
 def kept_until(applicant: Applicant) -> date | None:

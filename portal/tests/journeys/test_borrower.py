@@ -8,6 +8,10 @@ from pathlib import Path
 
 from playwright.sync_api import Page, expect
 
+from accounts.actors import Actor
+from accounts.models import Institution, Membership
+from accounts.tenancy.scope import institution_scope
+from lending.services.policies import save_policy
 from lending.tests.walk import ACTIVITY, CONSENTS, MONEY, identity
 from portal.local.processes import wait_until
 from portal.tests.journeys.axe import Watch, problems
@@ -23,6 +27,15 @@ def read(page: Page, *places: str) -> None:
     for place in places:
         page.goto(place)
         assert problems(page, widths=(360, 1280)) == []
+
+
+def ask_for_the_highest_score(live: LiveAyni) -> None:
+    """A policy under which the program declines whoever applies."""
+    with live.orm():
+        institution = Institution.objects.get(slug="qantu")
+        with institution_scope(institution.pk):
+            manager = Membership.objects.select_related("user").get(user__email="elena.paucar@ayni.example")
+            save_policy(actor=Actor.for_membership(manager), approve_from=850, decline_below=849)
 
 
 def declined(live: LiveAyni, page: Page) -> str:
@@ -44,10 +57,7 @@ def test_declined_reviewed_by_a_person_and_approved(
     sign_in: SignIn,
     new_phone: Callable[..., Page],
 ) -> None:
-    manager = sign_in("elena.paucar")
-    manager.goto(f"{live_ayni.url}i/qantu/desk/policy/")
-    send(manager, {"approve_from": "850", "decline_below": "849"})
-
+    ask_for_the_highest_score(live_ayni)
     person = new_phone()
     watch = Watch(person)
     address = declined(live_ayni, person)
@@ -115,6 +125,7 @@ def test_declined_reviewed_by_a_person_and_approved(
     assert problems(person) == []
     mails = live_ayni.outbox / "mail"
     assert wait_until(lambda: any(code in path.read_text() for path in mails.glob("*.json")), 60, every=0.5)
+    manager = sign_in("elena.paucar")
     manager.goto(f"{live_ayni.url}i/qantu/desk/complaints/")
     manager.get_by_role("link", name=code).click()
     manager.get_by_label("A favor de la persona").check(force=True)
