@@ -1,7 +1,6 @@
 from typing import ClassVar
 
 from django.contrib.postgres.fields import ArrayField
-from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
@@ -150,9 +149,6 @@ class MarketOffer(models.Model):
     disbursement_on = models.DateField(null=True, blank=True)
     reasons = models.JSONField(default=list)
     valid_until = models.DateField(null=True, blank=True)
-    rating = models.PositiveSmallIntegerField(
-        null=True, blank=True, validators=[MinValueValidator(1), MaxValueValidator(5)]
-    )
     chosen_application = models.UUIDField(null=True, blank=True)  # the application it became, at its lender
     chosen_at = models.DateTimeField(null=True, blank=True)
     created_at = models.DateTimeField(db_default=Now())
