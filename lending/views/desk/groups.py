@@ -201,7 +201,7 @@ def _group_page(request: Request, group_id: UUID, **forms_typed: forms.Form) -> 
     context = {
         "group": sheet.group, "sheet": sheet, "rows": _lines(sheet), "member_form": member, "loan_form": loan,
         "form": member if member.errors else loan, "may_edit": request.actor.can("lending.manage_groups"),
-        "meetings": [format_day(day) for day in meeting_days(sheet.group, today())],
+        "meetings": [format_day(day) for day in meeting_days(sheet.group, today(), 2)],
         "behind": [line.name for line in sheet.lines if line.overdue],
     }  # fmt: skip
     return render(request, "lending/desk/group.html", context, status=422 if forms_typed else 200)
