@@ -5,7 +5,7 @@ from django.db import migrations
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("lending", "0033_imports_isolation"),
+        ("lending", "0035_statements_isolation"),
     ]
 
     operations = [
