@@ -365,8 +365,8 @@ def test_another_institution_is_neither_read_nor_written(book, other_institution
 
 def test_what_follows_a_close_is_called_once_with_the_day(book, yesterday, monkeypatch):
     called = []
-    monkeypatch.setattr(closing_run, "_followers", {"promises": lambda on: called.append(on) or 3})
+    monkeypatch.setattr(closing_run, "_followers", {"others": lambda on: called.append(on) or 3})
     report = close(book, yesterday)
     close(book, yesterday)
     assert called == [yesterday]
-    assert report.steps["promises"]["rows"] == 3
+    assert report.steps["others"]["rows"] == 3

@@ -21,7 +21,7 @@ def yesterday():
     return today() - timedelta(days=1)
 
 
-STEPS = ("debtors", "chunks", "chunk 0", "chunk 1", "states", "summary", "journals", "end")
+STEPS = ("debtors", "chunks", "chunk 0", "chunk 1", "states", "summary", "journals", "flows", "reminders", "end")
 
 
 def deadly(monkeypatch, victim, superuser_query, moment):
