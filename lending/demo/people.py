@@ -67,6 +67,7 @@ STAFF: Final[dict[str, tuple[Person, ...]]] = {
     "tarpuy": (
         Person(f"hilda.apaza@{MAIL}", "Hilda Apaza", ("officer",), "Analista de créditos", "Agencia Juliaca"),
         Person(f"raul.choque@{MAIL}", "Raúl Choque", ("approver", "manager"), "Administrador", "Agencia Juliaca"),
+        Person(f"alex.cutipa@{MAIL}", "Alex Cutipa", ("cashier",), "Cajero", "Agencia Juliaca"),
         Person(f"sonia.vilca@{MAIL}", "Sonia Vilca", ("auditor",), "Auditora interna", "Oficina principal"),
     ),
 }

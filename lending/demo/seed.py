@@ -22,7 +22,9 @@ from accounts.services.mandates import give_mandate
 from accounts.services.memberships import add_staff, appoint_first_manager, change_staff
 from accounts.services.people import register_person, set_up_second_step
 from accounts.tenancy.scope import institution_scope
+from lending.demo import loans as loan_stories
 from lending.demo.cases import CASES, Case
+from lending.demo.loans import STORIES
 from lending.demo.papers import photographed
 from lending.demo.people import INSTITUTIONS, OPERATOR, PASSWORD, REGULATOR, STAFF, Person
 from lending.demo.products import DEFAULTS, OPPORTUNITIES, POLICIES, PRODUCTS
@@ -69,6 +71,7 @@ class Seeder:
         for slug, institution in institutions.items():
             self.products(slug, institution)
             self.cases(slug, institution)
+            self.loans(slug, institution)
         summarise()
         self.seal()
         return self.sign_ins()
@@ -185,6 +188,20 @@ class Seeder:
                     made += self._case(institution, case)
         if made:
             self.say(f"{institution.name}: {made} applications")
+
+    def loans(self, slug: str, institution: Institution) -> None:
+        """Borrowers, each in one transaction: signed, paid out, paying."""
+        made = 0
+        for story in STORIES:
+            if story.case.institution == slug:
+                self._account(Person(story.case.email, story.case.name))
+                with institution_scope(institution.pk):
+                    if self._case(institution, story.case):
+                        application = Application.objects.get(owner__email=story.case.email)
+                        loan_stories.tell(story, application, self._applicant(story.case), self._member)
+                        made += 1
+        if made:
+            self.say(f"{institution.name}: {made} borrowers")
 
     def _case(self, institution: Institution, case: Case) -> bool:
         if self._known(institution, case):
@@ -352,6 +369,7 @@ class Seeder:
 
 ENDS: Final[dict[str, Callable[[Seeder, Case, Application, Actor], Any]]] = {
     "answered": Seeder._answered,
+    "lent": Seeder._approved,
     "chosen": Seeder._chosen,
     "visited": Seeder._visited,
     "proposed": Seeder._proposed,

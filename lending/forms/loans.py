@@ -142,3 +142,14 @@ class PayoffForm(forms.Form):
         if on and not today() <= on <= today() + FARTHEST_PAYOFF:
             raise forms.ValidationError(_("Elige un día desde hoy hasta dentro de 60 días"))
         return on
+
+
+class BankFileForm(forms.Form):
+    """A file of payments, and who collected them."""
+
+    provider = forms.CharField(label=_("Banco o billetera"), max_length=40)
+    file = forms.FileField(
+        label=_("Archivo"),
+        widget=forms.FileInput({"class": "input", "accept": ".csv,.xlsx"}),
+        error_messages={"required": _("Elige el archivo"), "empty": _("El archivo está vacío")},
+    )

@@ -90,7 +90,8 @@ def loan_overview(loan: Loan, on: date, *, with_history: bool = False) -> Overvi
 
 def receipts_of_day(user_id: int, on: date) -> list[Repayment]:
     """What a cashier took in on a day, newest first, reversed ones among them."""
-    found = Repayment.objects.filter(received_by_id=user_id, received_at__date=on)
+    at_desk = {"channel": Repayment.Channel.CASH, "received_by_id": user_id}
+    found = Repayment.objects.filter(received_at__date=on, **at_desk)
     return list(found.select_related("loan__applicant").order_by("-number"))
 
 

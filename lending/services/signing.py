@@ -6,7 +6,7 @@ the borrower, who still signs with the code that reaches them alone.
 
 import hmac
 import secrets
-from datetime import date, timedelta
+from datetime import date, datetime, time, timedelta
 from typing import Final
 from uuid import UUID, uuid4
 
@@ -16,7 +16,7 @@ from django.utils.translation import gettext as _
 
 from accounts import audit, crypto, messages, outbox
 from accounts.actors import Actor
-from accounts.clock import today
+from accounts.clock import LIMA, today
 from accounts.errors import InvalidInput, InvalidState, NotAllowed, Unavailable
 from accounts.formats import format_moment
 from accounts.models import Institution
@@ -97,7 +97,7 @@ def sign_contract(*, contract_id: UUID, actor: Actor, code: str, sha256: str, on
         )
         refusal = _refusal(contract, live, code, actor)
         if refusal is None and live is not None:
-            _sign(contract, live, actor)
+            _sign(contract, live, actor, on or today())
             return contract
     raise InvalidInput(fields={"code": [refusal]})
 
@@ -146,13 +146,15 @@ def _refusal(contract: Contract, live: SigningCode | None, code: str, actor: Act
     return _("Ese código no es. Revisa el último mensaje que te llegó y escríbelo otra vez")
 
 
-def _sign(contract: Contract, live: SigningCode, actor: Actor) -> None:
+def _sign(contract: Contract, live: SigningCode, actor: Actor, on: date) -> None:
     owner_id = contract.application.owner_id
     at_counter = actor.user_id != owner_id
     now = timezone.now()
     live.used_at = now
     live.save(update_fields=["used_at"])
     contract.status, contract.signed_at, contract.signed_by_id = Contract.Status.SIGNED, now, owner_id
+    if on != today():  # a business date of its own: noon in Lima; the evidence keeps the instant it was written
+        contract.signed_at = datetime.combine(on, time(12), LIMA)
     contract.signature = {
         "method": "code",
         "channel": live.channel,

@@ -6,11 +6,13 @@ from typing import Any
 import pytest
 from django.core.management import CommandError, call_command
 
+from accounts.clock import today
 from accounts.models import AuditEntry, AuditPending, Institution, Membership, User
 from accounts.tenancy.scope import institution_scope
 from lending.demo.cases import CASES
+from lending.demo.loans import STORIES
 from lending.demo.people import PASSWORD, STAFF
-from lending.models import Application, Decision, Document, Offer, Parameter, Product, ReviewRequest
+from lending.models import Application, Decision, Document, Loan, Offer, Parameter, Product, ReviewRequest
 
 Status = Application.Status
 
@@ -33,7 +35,7 @@ def counted() -> dict[str, int]:
     found: Counter[str] = Counter()
     for institution in Institution.objects.exclude(kind="platform"):
         with institution_scope(institution.pk):
-            for model in (Application, Decision, Document, Offer, Product, Membership, AuditEntry):
+            for model in (Loan, Application, Decision, Document, Offer, Product, Membership, AuditEntry):
                 found[model.__name__] += model.objects.count()
     return {**found, "people": User.objects.count()}
 
@@ -57,8 +59,12 @@ def test_two_lenders_come_to_life_once(demo, tmp_path):
         assert Membership.objects.exclude(roles=["applicant"]).count() == len(STAFF["qantu"])
         states = Counter(Application.objects.values_list("status", flat=True))
         assert set(states) == set(Status.values) - {Status.SUBMITTED}
-        assert sum(states.values()) == sum(case.institution == "qantu" for case in CASES)
-        assert Offer.objects.filter(status="chosen").count() == 1
+        lent = [story for story in STORIES if story.case.institution == "qantu"]
+        assert sum(states.values()) == sum(case.institution == "qantu" for case in CASES) + len(lent)
+        assert Offer.objects.filter(status="chosen").count() > 1
+        loans = Counter(Loan.objects.values_list("status", flat=True))
+        assert {"approved", "active", "paid"} <= set(loans)
+        assert Loan.objects.filter(status="active", next_due_on__lt=today()).exists()
         assert ReviewRequest.objects.count() == 1
         assert Document.objects.filter(status="verified").exists()
         assert Product.objects.count() == 5

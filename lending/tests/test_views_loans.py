@@ -6,6 +6,7 @@ from datetime import timedelta
 from decimal import Decimal
 
 import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.urls import reverse
 
 from accounts.clock import today
@@ -333,3 +334,18 @@ def test_a_proposal_can_be_taken_back(at, loan, client_as, officer):
     desk.post(at("desk_change_reject", row.pk))
     row.refresh_from_db()
     assert row.status == Restructure.Status.REJECTED
+
+
+# --- the bank's file ----------------------------------------------------------------------------------------------
+
+
+def test_a_bank_file_posts_what_it_can_and_explains_the_rest(at, loan, client_as, cashier):
+    desk = client_as(cashier)
+    rows = f"crédito,fecha,monto,referencia\n{loan.number},{today():%d/%m/%Y},80,OP-1\n999,{today():%d/%m/%Y},5,OP-2\n"
+    for _ in range(2):
+        file = SimpleUploadedFile("pagos.csv", rows.encode())
+        page = body(desk.post(at("desk_bank_files"), {"provider": "banco", "file": file}, follow=True))
+    assert "1 pagos registrados por S/ 80.00; 1 filas por corregir" in page
+    assert "No hay un crédito con ese número" in page
+    assert Repayment.objects.count() == 1
+    assert desk.post(at("desk_bank_files"), {"provider": "banco"}).status_code == 422

@@ -3,7 +3,7 @@
 from django.urls import path
 
 from lending.views import loans
-from lending.views.desk import cash, changes
+from lending.views.desk import bank_files, cash, changes
 from lending.views.desk import loans as desk
 
 urlpatterns = [
@@ -27,6 +27,7 @@ urlpatterns = [
     path("desk/changes/<uuid:restructure_id>/approve/", changes.approve, name="desk_change_approve"),
     path("desk/changes/<uuid:restructure_id>/reject/", changes.reject, name="desk_change_reject"),
     path("desk/cash/", cash.cash_desk, name="desk_cash"),
+    path("desk/bank-file/", bank_files.bank_files, name="desk_bank_files"),
     path("desk/receipts/<uuid:repayment_id>/", cash.receipt, name="desk_receipt"),
     path("desk/receipts/<uuid:repayment_id>/reverse/", cash.reverse_payment, name="desk_reversal"),
 ]

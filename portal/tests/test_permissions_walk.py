@@ -318,6 +318,9 @@ ADDRESSES: dict[str, Address] = {
         post=holders("lending.request_disbursement") | holders("lending.disburse_loan")
     ),
     "lending:desk_cash": Address(get=holders("lending.record_repayment")),
+    "lending:desk_bank_files": Address(
+        get=holders("lending.import_bank_file"), post=holders("lending.import_bank_file")
+    ),
     "lending:desk_payment": Address(get=holders("lending.record_repayment"), post=holders("lending.record_repayment")),
     "lending:desk_reversal": Address(
         get=holders("lending.reverse_repayment"), post=holders("lending.reverse_repayment")

@@ -41,8 +41,7 @@ def cash_desk(request: InstitutionRequest, slug: str) -> HttpResponse:
     text = form.cleaned_data.get("q", "")
     receipts = receipts_of_day(request.actor.user_id, today()) if request.actor.user_id else []
     posted = [one for one in receipts if one.status == Repayment.Status.POSTED]
-    cash = [one for one in posted if one.channel == Repayment.Channel.CASH]
-    amount, tax = (sum((getattr(one, name) for one in cash), ZERO) for name in ("amount", "itf"))
+    amount, tax = (sum((getattr(one, name) for one in posted), ZERO) for name in ("amount", "itf"))
     context = {
         "form": form,
         "text": text,

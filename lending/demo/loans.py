@@ -1,0 +1,129 @@
+"""The people who borrow in the demo: signed, paid out and paying since some months, each in their own way."""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from typing import Any, Final
+
+from accounts.actors import Actor
+from accounts.clock import today
+from accounts.messages import written_messages
+from lending.demo.cases import Case
+from lending.models import Application, Document, Loan, Offer, Repayment
+from lending.schedules.calendar import add_months
+from lending.schedules.servicing import PrepaymentStrategy
+from lending.selectors.loans import loan_state
+from lending.services.contracts import make_contract
+from lending.services.decisions import choose_offer
+from lending.services.documents import review_document
+from lending.services.loans import book_loan, disburse_loan, request_disbursement
+from lending.services.repayments import pay_off_loan, prepay_loan, record_repayment
+from lending.services.signing import send_signing_code, sign_contract
+
+D = Decimal
+STEADY: Final[dict[str, dict[str, Any]]] = {
+    "household": {"employment_months": 84, "monthly_income": D(3400), "savings_balance": D(2500), "creditors": 0,
+                  "other_installments": D(0), "total_debt": D(0), "past_loans": 3, "worst_delay_days": 0},
+    "enterprise": {"business_months": 96, "monthly_sales": D(9500), "monthly_purchases": D(5600), "creditors": 0,
+                   "other_installments": D(0), "total_debt": D(0), "savings_balance": D(2500), "past_loans": 4,
+                   "worst_delay_days": 0, "keeps_records": True, "sales_trend": "up"},
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Story:
+    """A borrower: since how many months, how many installments they paid on their day, and what then."""
+
+    case: Case
+    months: int
+    paid: int = 0
+    then: str = ""  # "early", "off", "asked", "signed"
+
+
+def _story(
+    institution: str,
+    segment: str,
+    name: str,
+    dni: str,
+    amount: int,
+    term: int,
+    since: int,
+    paid: int = 0,
+    then: str = "",
+) -> Story:  # fmt: skip
+    purpose = "stock" if segment == "enterprise" else "home"
+    case = Case(
+        institution=institution, segment=segment, name=name, dni=dni, born=date(1984, 6, 17), amount=D(amount),
+        months=term, purpose=purpose, end="lent", phone=f"98{dni[:7]}", facts=STEADY[segment],
+    )  # fmt: skip
+    return Story(case, since, paid, then)
+
+
+STORIES: Final = (
+    _story("qantu", "enterprise", "Yolanda Ccopa Mamani", "41700011", 2000, 12, 5, 5),
+    _story("qantu", "enterprise", "Percy Huanca Apaza", "41700022", 2400, 12, 6, 4),  # 1 or 2 installments late
+    _story("qantu", "household", "Nélida Choque Sulla", "41700033", 1500, 10, 4, 3),  # late since days
+    _story("qantu", "household", "Wilber Tito Pari", "41700044", 1800, 9, 6, 4, "off"),
+    _story("qantu", "enterprise", "Gladys Roque Ancco", "41700055", 2500, 15, 4, 3, "early"),
+    _story("qantu", "household", "Rufina Mayta Chura", "41700066", 1200, 8, 0, 0, "asked"),
+    _story("qantu", "enterprise", "Eusebio Larico Vilca", "41700077", 1600, 10, 0, 0, "signed"),
+    _story("tarpuy", "enterprise", "Sonia Paredes Calla", "42800011", 1800, 12, 5, 5),
+    _story("tarpuy", "household", "Hugo Mendoza Laura", "42800022", 1500, 10, 5, 2),
+    _story("tarpuy", "household", "Delia Aguilar Soto", "42800033", 1400, 8, 6, 3, "off"),
+    _story("tarpuy", "enterprise", "Rolando Chuquimia Nina", "42800044", 1900, 12, 0, 0, "asked"),
+)
+
+
+def tell(story: Story, application: Application, borrower: Actor, member: Callable[[str], Actor]) -> None:
+    """What happened to this borrower's loan, through the services; nothing without an offer."""
+    officer, approver, cashier = member("officer"), member("approver"), member("cashier")
+    for document in Document.objects.filter(application_id=application.pk):
+        review_document(document_id=document.pk, actor=officer, status="verified", note="")
+    offer = Offer.objects.filter(application_id=application.pk, status=Offer.Status.OPEN).order_by("rank").first()
+    application.refresh_from_db()
+    if offer is None or application.status != Application.Status.APPROVED:
+        return
+    choose_offer(offer_id=offer.pk, actor=borrower)
+    on = add_months(today(), -story.months)
+    contract = make_contract(offer_id=offer.pk, actor=borrower, on=on)
+    send_signing_code(contract_id=contract.pk, actor=borrower, on=on)
+    code = _code_for(contract.summary["code"])
+    sign_contract(contract_id=contract.pk, actor=borrower, code=code, sha256=contract.document_sha256, on=on)
+    if story.then == "signed":
+        return
+    loan = book_loan(contract_id=contract.pk, actor=officer)
+    asked = request_disbursement(loan_id=loan.pk, actor=officer, method="cash")
+    if story.then == "asked":
+        return
+    disburse_loan(disbursement_id=asked.pk, actor=approver, on=on, external_ref="Caja 1")
+    _pay(story, Loan.objects.get(pk=loan.pk), cashier)
+
+
+def _pay(story: Story, loan: Loan, cashier: Actor) -> None:
+    lines = [line for line in loan_state(loan, today()).lines if line.due_on <= today()]
+    how: dict[str, Any] = {"channel": Repayment.Channel.BANK, "provider": "banco de ejemplo"}
+    for line in lines[: story.paid]:
+        amount = line.principal + line.interest + line.insurance + line.fees
+        reference = f"{loan.number}-{line.n}"
+        record_repayment(loan_id=loan.pk, actor=cashier, amount=amount, on=line.due_on, external_ref=reference, **how)
+    if story.then == "off":
+        pay_off_loan(loan_id=loan.pk, actor=cashier, **how)
+    elif story.then == "early":
+        loan.refresh_from_db()
+        half = (loan.principal_outstanding / 2).quantize(D(1))
+        prepay_loan(
+            loan_id=loan.pk, actor=cashier, amount=loan_state(loan, today()).due + half,
+            strategy=PrepaymentStrategy.REDUCE_AMOUNT.value, **how,
+        )  # fmt: skip
+
+
+def _code_for(contract: str) -> str:
+    """The code that went out for a contract, from the demo's outbox."""
+    for message in written_messages():
+        if contract in message.text:
+            found = re.search(r"\b\d{6}\b", message.text)
+            if found:
+                return found[0]
+    raise LookupError(contract)
