@@ -41,7 +41,7 @@ def read_sheet(name: str, content: bytes, columns: Mapping[str, Sequence[str]], 
         raise _refused(_("El archivo pesa demasiado: divídelo en partes de hasta 20 MB."))
     lines = _xlsx(content) if name.lower().endswith(".xlsx") else _csv(content)
     headings: dict[int, str] | None = None
-    rows = []
+    rows: list[Row] = []
     for number, cells in enumerate(lines, start=1):
         if not any(cell not in (None, "") for cell in cells):
             continue

@@ -47,4 +47,5 @@ def loan_outcomes(on: date, *, days_late: int = DAYS_LATE) -> Iterator[list[Loan
                 group=code,
             )
             for _key, application_id, segment, started_on, first, code in rows
+            if started_on
         ]

@@ -26,6 +26,7 @@ from lending.services.numbers import RECEIPTS, next_number
 from lending.services.servicing import LoanWork, begin_work, checked_day, require_status, settle
 
 TAXED: Final = frozenset({"cash"})  # Ley 28194 art. 9: paid to a lender without an account; banks tax their own
+LEGAL_VALUES: Final = ("itf_rate", "itf_step", "prepayment_installments")
 SHORTEST_REASON: Final = 5
 Kind = Repayment.Kind
 Channel = Repayment.Channel
@@ -282,7 +283,14 @@ def _is_early(work: LoanWork, amount: Decimal, state: LoanState, on: date) -> bo
     """Whether what is over is more than an advance by the norm; a payment found out late never is."""
     if amount <= state.due or on < (work.last_event_on() or on) or work.pending_tranches:
         return False
-    return amount - state.due > work.loan.installment * term("prepayment_installments", on)
+    return amount - state.due > work.loan.installment * _value(work, "prepayment_installments", on)
+
+
+def _value(work: LoanWork, code: str, on: date) -> Decimal:
+    """A legal value that payments ask for; one query for all of them."""
+    if not work.legal_values:
+        work.legal_values = legal_values_on(on, *LEGAL_VALUES)
+    return work.legal_values[code]
 
 
 def _prepay(
@@ -340,7 +348,7 @@ def _post(
         channel=receipt.channel,
         provider=receipt.provider,
         external_ref=receipt.external_ref,
-        itf=_tax(amount, receipt),
+        itf=_tax(work, amount, receipt),
         received_by_id=actor.user_id,
     )
     last = work.last_event_on()
@@ -363,11 +371,11 @@ def _post(
     return repayment
 
 
-def _tax(amount: Decimal, receipt: Receipt) -> Decimal:
+def _tax(work: LoanWork, amount: Decimal, receipt: Receipt) -> Decimal:
     if receipt.channel not in TAXED:
         return ZERO
-    values = legal_values_on(receipt.on, "itf_rate", "itf_step")
-    return transaction_tax(amount, values["itf_rate"], values["itf_step"])
+    rate, step = (_value(work, code, receipt.on) for code in ("itf_rate", "itf_step"))
+    return transaction_tax(amount, rate, step)
 
 
 def _reason(text: str) -> str:

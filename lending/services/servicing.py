@@ -38,6 +38,7 @@ class LoanWork:
     facts: LoanFacts
     stored: dict[int, Installment]  # by place
     before: Standing = field(default_factory=Standing)
+    legal_values: dict[str, Decimal] = field(default_factory=dict)  # those the act has asked for
 
     @property
     def loan(self) -> Loan:
