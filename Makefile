@@ -22,7 +22,7 @@ endif
 CATALOGUES := $(patsubst %.po,%.mo,$(wildcard locale/*/LC_MESSAGES/*.po))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-long check audit format messages lock reset clean
+.PHONY: help setup demo test test-long test-neural check audit format messages lock reset clean
 
 help:
 	@sed -n '1,4s/^# //p' Makefile
@@ -39,6 +39,15 @@ test: .venv/.installed-dev messages
 # Exit status 5 says that no test is marked long.
 test-long: .venv/.installed-dev messages
 	$(RUN) -m pytest -m long --durations=10 $(TESTS) || [ $$? -eq 5 ]
+
+# An environment of its own on top of ours, so that the extra's libraries never come into the product's.
+test-neural: .venv/.installed-dev messages
+	$(RUN) -m venv --without-pip .local/neural
+	$(RUN) -c 'import sysconfig; print(sysconfig.get_path("purelib"))' > "$$(.local/neural/bin/python -c \
+		'import sysconfig; print(sysconfig.get_path("purelib"))')/ayni.pth"
+	$(RUN) -m pip --python .local/neural/bin/python install --no-input --no-compile -r requirements-neural.txt
+	for backend in torch tensorflow; do \
+		KERAS_BACKEND=$$backend .local/neural/bin/python -m pytest -q scoring/tests/test_neural.py || exit 1; done
 
 check: .venv/.installed-dev messages
 	$(BIN)/ruff check .

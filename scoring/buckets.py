@@ -28,7 +28,7 @@ def _places() -> np.ndarray:
 class Binning:
     """Bins of one feature: `edges` rise, the last one is infinite, and missing values fall behind it."""
 
-    def __init__(self, edges: Sequence[float]) -> None:
+    def __init__(self, edges: Sequence[float] | np.ndarray) -> None:
         self.edges = np.asarray(edges, dtype=np.float64)
         finite = self.edges[:-1]
         middle = float(finite[len(finite) // 2]) if len(finite) else 0.0

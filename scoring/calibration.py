@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_right
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from itertools import pairwise
@@ -122,7 +122,7 @@ def choose_calibration(
     """
     weights = np.ones(len(margins)) if weights is None else weights
     fold = np.random.default_rng(seed).permutation(np.arange(len(margins)) % FOLDS)
-    ways = {"none": lambda *_: IDENTITY, "beta": fit_beta}
+    ways: dict[str, Callable[..., Calibration]] = {"none": lambda *_: IDENTITY, "beta": fit_beta}
     if min(outcomes.sum(), len(outcomes) - outcomes.sum()) >= ENOUGH_BADS:
         ways["spline"] = fit_spline
     losses = dict.fromkeys(ways, 0.0)

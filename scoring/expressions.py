@@ -270,7 +270,7 @@ def known(first: Expression, otherwise: Expression) -> Expression:
         "known",
         (first, otherwise),
         lambda a, b: a if a == a else b,
-        lambda a, b: np.where(np.isnan(a), b, a),
+        lambda a, b: np.asarray(np.where(np.isnan(a), b, a)),
     )
 
 

@@ -6,10 +6,18 @@ from uuid import UUID
 from accounts.actors import Actor
 from accounts.errors import NotAllowed
 from scoring import registry
-from scoring.models import Dataset
+from scoring.models import Dataset, ScoringModel
 from scoring.reports import evaluation_document, sensitive_facts
 from scoring.services.datasets import load_table
 from scoring.services.owners import visible_model
+
+
+def model_to_read(*, model_id: UUID, actor: Actor) -> ScoringModel:
+    """A model with its data set, for somebody who may look at models. Raises NotFound or NotAllowed."""
+    model = visible_model(model_id, actor)
+    if not actor.can("scoring.view_models") and not actor.roles & {"operator", "system"}:
+        raise NotAllowed
+    return model
 
 
 def evaluate_model(
@@ -24,9 +32,7 @@ def evaluate_model(
     from scoring.recipe.transparent import facts_matrix, holds_facts
     from scoring.training import CannotTrain
 
-    model = visible_model(model_id, actor)
-    if not actor.can("scoring.view_models") and not actor.roles & {"operator", "system"}:
-        raise NotAllowed
+    model = model_to_read(model_id=model_id, actor=actor)
     described = {"model": str(model.pk), "name": model.name, "algorithm": model.algorithm, "status": model.status}
     if dataset is None:
         return {**described, "dataset": model.dataset.name, **model.metrics, **model.evaluation}

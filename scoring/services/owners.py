@@ -35,10 +35,10 @@ def chain_of(institution: Institution | None) -> Iterator[None]:
 def visible_model(model_id: UUID, actor: Actor) -> ScoringModel:
     """The model, if it is shared or of the actor's institution: another's looks as if it did not exist."""
     if actor.institution_id is None:
-        found = ScoringModel.objects.filter(pk=model_id, institution=None).first()
+        found = ScoringModel.objects.select_related("dataset").filter(pk=model_id, institution=None).first()
     else:
         with institution_scope(actor.institution_id):
-            found = ScoringModel.objects.select_related("institution").filter(pk=model_id).first()
+            found = ScoringModel.objects.select_related("institution", "dataset").filter(pk=model_id).first()
     if found is None or found.institution_id not in (None, actor.institution_id):
         raise NotFound(_("No encontramos ese modelo."))
     return found
