@@ -142,7 +142,7 @@ class Group:
 def reference_of(dimension: str, groups: Mapping[str, Counts]) -> str | None:
     """The group to compare with; None when no known group has enough cases."""
     usual = REFERENCES.get(dimension)
-    if usual in groups and groups[usual].decided >= SMALL_BELOW:
+    if usual is not None and usual in groups and groups[usual].decided >= SMALL_BELOW:
         return usual
     known = {name: counts.decided for name, counts in groups.items() if name}
     largest = max(known, key=lambda name: (known[name], name), default=None)

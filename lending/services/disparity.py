@@ -16,7 +16,7 @@ from django.utils.translation import gettext as _
 from accounts import audit
 from accounts.actors import Actor
 from accounts.clock import today
-from accounts.errors import InvalidInput, InvalidState, NotFound
+from accounts.errors import InvalidInput, InvalidState, NotAllowed, NotFound
 from accounts.tenancy.scope import current_institution_id
 from lending.disparity import ALL, COUNTED, DIMENSIONS, Counts
 from lending.models import Application, DisparityMonth, DisparityReply, FairnessAnswer
@@ -25,7 +25,13 @@ from lending.selectors.disparity import CASES, FIRST_MONTH, GROUPS, bounds, case
 
 FAIRNESS: Final = "fairness"  # the connection of lend_fairness
 SHORTEST_REPLY: Final = 20
-QUESTIONS: Final = ("sex", "area", "language", "ethnicity")
+ANSWERS: Final = {
+    "sex": FairnessAnswer.Sex.values,
+    "area": FairnessAnswer.Area.values,
+    "language": FairnessAnswer.Language.values,
+    "ethnicity": FairnessAnswer.Ethnicity.values,
+}
+QUESTIONS: Final = tuple(ANSWERS)
 KEY: Final = ("institution_id", "month", "segment", "product_id", "model_id", "dimension", "group")
 
 
@@ -48,7 +54,7 @@ def answer_fairness(*, application_id: UUID, actor: Actor, answers: Mapping[str,
     wrong = {
         name: [_("Elige una respuesta de la lista")]
         for name, value in given.items()
-        if value and value not in dict(FairnessAnswer._meta.get_field(name).choices)  # type: ignore[union-attr]
+        if value and value not in ANSWERS[name]
     }
     if wrong:
         raise InvalidInput(fields=wrong)
@@ -72,6 +78,8 @@ def reply_to_disparity(
 ) -> DisparityReply:
     """Attach the institution's written word to a difference. Raises NotAllowed, InvalidInput by field."""
     actor.require("lending.reply_to_disparity")
+    if actor.user_id is None:  # a program's word is nobody's
+        raise NotAllowed
     words = text.replace("\x00", "").strip()
     wrong = {}
     if dimension not in DIMENSIONS:

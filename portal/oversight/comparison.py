@@ -43,7 +43,7 @@ def _share(value: Any) -> str:
 
 
 def _hours(value: Any) -> str:
-    return _("%(n)s h") % {"n": f"{value:.1f}"}
+    return _("%(n)s min") % {"n": f"{value * 60:.0f}"} if value < 1 else _("%(n)s h") % {"n": f"{value:.1f}"}
 
 
 PORTFOLIO: Final = (
@@ -59,7 +59,7 @@ PORTFOLIO: Final = (
 SERVICE: Final = (
     Indicator("applications", gettext_lazy("Solicitudes en un año"), format_number, None),
     Indicator("approval", gettext_lazy("Aprobadas"), _share, None),
-    Indicator("hours", gettext_lazy("Horas hasta la decisión"), _hours, True),
+    Indicator("hours", gettext_lazy("Tiempo hasta la decisión"), _hours, True),
     Indicator("abandoned", gettext_lazy("Abandono"), _share, True),
     Indicator("signals", gettext_lazy("Señales de trato"), format_number, True),
     Indicator("complaints", gettext_lazy("Reclamos por mil solicitudes"), lambda value: f"{value:.1f}", True),
@@ -117,7 +117,9 @@ def flagged(values: Mapping[int, Any], indicator: Indicator) -> dict[int, str]:
         return {}
     sign = 1 if indicator.more_is_worse else -1
     if len(known) < ENOUGH:
-        worst = max(known.values(), key=lambda value: sign * value)
+        worst, best = (choose(known.values(), key=lambda value: sign * value) for choose in (max, min))
+        if abs(worst - best) <= LEAST_GAP * max(abs(worst), abs(best)):
+            return {}
         return {key: "worst" for key, value in known.items() if value == worst}
     middle = median(known.values())
     spread = 1.4826 * median(abs(value - middle) for value in known.values())

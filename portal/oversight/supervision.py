@@ -10,7 +10,7 @@ from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
 from django.db import connections
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils.translation import gettext as _
@@ -27,7 +27,7 @@ from accounts.tenancy.scope import regulator_scope
 from portal.oversight.chain import REGULATOR, Window
 
 LOOKED = "portal.oversight.looked"
-View = Callable[..., HttpResponse]
+View = Callable[..., HttpResponseBase]
 # (words, icon, address name, beginning of the paths that mark the current one)
 ITEMS = (
     (gettext_lazy("Entidades"), "home", "portal:oversight", "/oversight/lenders/"),
@@ -50,7 +50,7 @@ def across(page: str) -> Callable[[View], View]:
         @never_cache
         @access.require("portal.view_oversight")
         @wraps(view)
-        def guarded(request: PersonRequest, **kwargs: Any) -> HttpResponse:
+        def guarded(request: PersonRequest, **kwargs: Any) -> HttpResponseBase:
             if REGULATOR not in connections:
                 raise ImproperlyConfigured("DATABASE_REGULATOR_URL is not set: supervised data is read through it")
             with regulator_scope(request.user.pk):
@@ -70,7 +70,7 @@ def supervised(page: str) -> Callable[[View], View]:
     def guard(view: View) -> View:
         @across(page)
         @wraps(view)
-        def within(request: Supervised, slug: str, **kwargs: Any) -> HttpResponse:
+        def within(request: Supervised, slug: str, **kwargs: Any) -> HttpResponseBase:
             request.window = Window(mandated(request.user.pk, slug), REGULATOR)
             return view(request, **kwargs)
 

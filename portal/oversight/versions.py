@@ -5,9 +5,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
+from django import forms
 from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from accounts.formats import format_day
 from lending.models import LendingPolicy, Product, ProductVersion
@@ -116,6 +118,20 @@ def side_by_side(left: Version, right: Version) -> list[Row]:
     return [Row(name, left.fields.get(name, ""), right.fields.get(name, "")) for name in names]
 
 
+class VersionChoice(forms.Form):
+    """What to compare, and which two of its versions."""
+
+    what = forms.ChoiceField(label=gettext_lazy("Qué comparar"))
+    a = forms.ChoiceField(label=gettext_lazy("Antes"))
+    b = forms.ChoiceField(label=gettext_lazy("Después"))
+
+    def __init__(self, known: Sequence[tuple[str, str]], found: Sequence[Version], chosen: dict[str, Any]) -> None:
+        super().__init__(initial=chosen)
+        names = [(version.key, _named(version)) for version in found]
+        for name, choices in (("what", known), ("a", names), ("b", names)):
+            self.fields[name].choices = choices  # type: ignore[attr-defined]
+
+
 def compared(window: Window, chosen: Mapping[str, str]) -> dict[str, Any]:
     """What the page shows: the things, the versions of the chosen one, and two of them side by side.
 
@@ -129,14 +145,11 @@ def compared(window: Window, chosen: Mapping[str, str]) -> dict[str, Any]:
     left = _chosen(found, chosen.get("a"), 1)
     rows = side_by_side(left, right) if left and right else []
     return {
-        "things": known,
-        "thing": thing,
-        "versions": found,
+        "form": VersionChoice(known, found, {"what": thing, "a": left and left.key, "b": right and right.key}),
         "left": left,
         "right": right,
         "rows": rows,
         "different": sum(row.differs for row in rows),
-        "names": {version.key: _named(version) for version in found},
     }
 
 

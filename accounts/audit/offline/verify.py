@@ -122,7 +122,7 @@ def check_chain(package, about):
     first, last = about["first_seq"], about["last_seq"]
     entries, seals = package.lines("entries.jsonl"), package.lines("seals.jsonl")
     expected, previous, hashes = first, None, {}
-    inside, edges = 0, {}
+    inside, edges = 0, {"first": 0, "last": 0}
     for text in seals:
         seal = parsed(text, f"seals.jsonl, evento {expected}")
         if seal["seq"] != expected:
@@ -143,8 +143,7 @@ def check_chain(package, about):
         hashes[expected] = seal["hash"]
         if about["from_us"] <= said["at_us"] < about["until_us"]:
             inside += 1
-            edges.setdefault("first", expected)
-            edges["last"] = expected
+            edges = {"first": edges["first"] or expected, "last": expected}
         if expected == first:
             hashes[first - 1] = seal["prev_hash"]
         expected += 1

@@ -18,22 +18,14 @@ from portal.tests.live import LiveAyni
 
 # ruff: noqa: F811  (the fixture is imported to be named as a parameter)
 SHOTS = os.environ.get("AYNI_SHOTS")  # a folder for pictures of every page, to look at
-CASES = 900
-# Half of those who learnt Quechua first and were approved are not: at this lender they fare worse.
-WORSE = """
-SET session_replication_role = replica;
-UPDATE lending_decision d SET outcome = 'decline' FROM lending_fairnessanswer f, lending_application a
-WHERE f.application_id = d.application_id AND a.id = d.application_id AND f.language = 'quechua' AND a.number % 2 = 0
-  AND a.number <= 900;
-"""
+CASES = 6_000
 
 
 @pytest.fixture(scope="module")
 def outlier(live_ayni: LiveAyni) -> LiveAyni:
     """The demo, where one of the two lenders has two years of decisions that treat a group worse."""
     ((lender,),) = live_ayni.query("SELECT id FROM accounts_institution WHERE slug = 'tarpuy'")
-    live_ayni.query(ROWS.format(size=CASES, i=lender).replace("%%", "%"))
-    live_ayni.query(WORSE)
+    live_ayni.query(ROWS.format(size=CASES, i=lender, worse=1.8).replace("%%", "%"))
     live_ayni.manage("summarise_fairness")
     live_ayni.manage("summarise_fairness", "--check")
     live_ayni.manage("seal_audit", "--checkpoint")
