@@ -67,6 +67,7 @@ SIGNAL_TAGS: Final = {
     UNKNOWN: (gettext_lazy("Sin comparación"), ""),
 }
 TREND_LINES: Final = 4
+MOST_MONTHS_NAMED: Final = 12  # under the trend
 YEARS: Final = (2000, 2100)  # months that may be asked for
 
 
@@ -321,7 +322,7 @@ def _trend(window: Window, choice: Choice, dimension: str) -> dict[str, Any] | N
     sizes: dict[str, int] = {}
     for _month, groups in months:
         for one in groups:
-            if one.impact is not None and one.counts.decided >= SMALL_BELOW:
+            if one.group and one.impact is not None and one.counts.decided >= SMALL_BELOW:
                 sizes[one.group] = sizes.get(one.group, 0) + one.counts.decided
     shown = sorted(sizes, key=lambda name: -sizes[name])[:TREND_LINES]
     if not shown:
@@ -337,8 +338,10 @@ def _trend(window: Window, choice: Choice, dimension: str) -> dict[str, Any] | N
         Series(group_words(dimension, name), [(place, ratio_at(place, name)) for place in range(len(labels))], kind)
         for name, kind in zip(shown, ("accent", "1", "2", "3"), strict=False)
     ]
+    every = -(-len(labels) // MOST_MONTHS_NAMED)
+    named = [label if (len(labels) - 1 - place) % every == 0 else "" for place, label in enumerate(labels)]
     plot: Plot = line_plot(
-        series, labels, form=lambda value: f"{value:.2f}", limit=0.8, limit_label=_("cuatro quintos"), from_zero=False
+        series, named, form=lambda value: f"{value:.2f}", limit=0.8, limit_label=_("cuatro quintos"), from_zero=False
     )
     rows = [
         [label, *("–" if (value := ratio_at(place, name)) is None else f"{value:.2f}" for name in shown)]
