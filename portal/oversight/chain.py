@@ -255,7 +255,9 @@ def _value(name: str, value: Any, codes: Mapping[str, str]) -> str:
         return "–"
     if isinstance(value, list):
         return ", ".join(_value(name, one, codes) for one in value) or "—"
-    return json.dumps(value, ensure_ascii=False, sort_keys=True)
+    if isinstance(value, dict):
+        return ", ".join(f"{fact_words(key)}: {_value(key, one, codes)}" for key, one in value.items())
+    return json.dumps(value, ensure_ascii=False)
 
 
 def history_of(window: Window, subject_type: str, subject_id: str) -> QuerySet[AuditEntry]:

@@ -26,7 +26,8 @@ from accounts.formats import format_money, format_percent
 from accounts.models import AuditEntry
 from accounts.models.people import Role
 from lending.fields import MoneyField
-from lending.models import Decision, LendingPolicy, Parameter, ProductVersion
+from lending.models import Application, Decision, LendingPolicy, Parameter, ProductVersion
+from lending.reasons import Reason
 from portal.oversight import chain
 from portal.oversight.chain import Window
 
@@ -44,6 +45,8 @@ KINDS: Final[dict[str, tuple[Any, tuple[str, ...]]]] = {
     "decision": (gettext_lazy("Decisiones"), ("lending.decision.", "lending.application.decided")),
     "institution": (gettext_lazy("Datos de la entidad"), ("accounts.institution.",)),
 }
+# What an application becomes by an act that says only what it was.
+BECOMES: Final = {"lending.application.withdrawn": "withdrawn", "lending.application.review_requested": "referred"}
 # Models whose fields the `changed` of an event names.
 FIELDS_OF: Final = {"lending.product": ProductVersion, "lending.policy": LendingPolicy}
 
@@ -118,7 +121,7 @@ def changes_in(event: str, facts: Mapping[str, Any]) -> Iterator[Change]:
                 field_words(model, name), shown(model, name, values.get("from")), shown(model, name, values.get("to"))
             )
     if "before" in facts or "after" in facts:
-        yield from _before_after(facts.get("before"), facts.get("after"))
+        yield from _before_after(facts.get("before"), facts.get("after", BECOMES.get(event)))
     if event == "scoring.model.promoted":
         yield Change(_("modelo en uso"), str(facts.get("replaces") or "")[-8:], str(facts.get("name", "")))
     if event in ("lending.decision.proposed", "lending.application.decided"):
@@ -144,7 +147,11 @@ def _before_after(before: Any, after: Any) -> Iterator[Change]:
                     str(fact_words(name)), shown(None, name, before.get(name)), shown(None, name, after.get(name))
                 )
     else:
-        yield Change(_("estado"), shown(None, "", before), shown(None, "", after))
+        yield Change(_("estado"), _state(before), _state(after))
+
+
+def _state(code: Any) -> str:
+    return str(dict(Application.Status.choices).get(code) or shown(None, "", code))
 
 
 def _decided(facts: Mapping[str, Any]) -> str:
@@ -153,7 +160,7 @@ def _decided(facts: Mapping[str, Any]) -> str:
         parts.append(shown(None, "amount", facts["amount"]))
     if facts.get("term_months"):
         parts.append(_("%(count)s meses") % {"count": facts["term_months"]})
-    parts += [str(code) for code in facts.get("reason_codes") or ()]
+    parts += [Reason(code).text for code in facts.get("reason_codes") or ()]
     return ", ".join(parts)
 
 

@@ -54,7 +54,7 @@ class Entry:
             return _("Actuar"), "bad"
         if self.alarms or (self.psi or 0) >= PSI_WATCH:
             return _("Vigilar"), "warn"
-        return (_("Sin vigilancia aún"), "") if self.psi is None else (_("Estable"), "ok")
+        return (_("Sin vigilar"), "") if self.psi is None else (_("Estable"), "ok")
 
     @property
     def independent(self) -> bool:

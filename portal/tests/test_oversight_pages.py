@@ -458,10 +458,10 @@ def test_the_register_tells_of_every_model_in_use(browser, institution, ready, c
     model = champions["household"]
     page = page_of(browser, "/oversight/models/")
     assert "T-household" in page
-    assert "Caja Qori" in page
-    assert "Sin vigilancia aún" in page
+    assert "Sin vigilar" in page
     card = page_of(browser, f"/oversight/models/{model.pk}/")
     assert model.sha256 in card
+    assert "Caja Qori" in card
     assert "prueba-household" in card
     assessment = page_of(browser, f"/oversight/models/{model.pk}/impact/")
     assert "Por completar por la entidad responsable" in assessment
