@@ -147,11 +147,14 @@ def _before_after(before: Any, after: Any) -> Iterator[Change]:
                     str(fact_words(name)), shown(None, name, before.get(name)), shown(None, name, after.get(name))
                 )
     else:
-        yield Change(_("estado"), _state(before), _state(after))
+        name = _("roles") if isinstance(before, list) or isinstance(after, list) else _("estado")
+        yield Change(name, _state(before), _state(after))
 
 
 def _state(code: Any) -> str:
-    return str(dict(Application.Status.choices).get(code) or shown(None, "", code))
+    """A state, or the roles somebody has."""
+    words = dict(Application.Status.choices).get(code) if isinstance(code, str) else None
+    return str(words or shown(None, "", code))
 
 
 def _decided(facts: Mapping[str, Any]) -> str:

@@ -17,6 +17,7 @@ from accounts.audit import checkpoints, sealer
 from accounts.clock import today
 from accounts.models import AuditEntry, RegulatorMandate
 from accounts.platform import platform_scope
+from accounts.services.memberships import change_staff
 from accounts.tenancy.scope import institution_scope, regulator_scope
 from accounts.tests.evidence import act
 from accounts.tests.factories import MandateFactory
@@ -233,6 +234,19 @@ def test_changes_say_from_what_to_what_and_by_whom(browser, institution, actor_a
 )  # fmt: skip
 def test_odd_addresses_do_no_harm(browser, institution, rest):
     assert browser.get(f"{LENDER}{rest}").status_code in (200, 404, 422)
+
+
+def test_roles_and_states_change_in_words(browser, institution, actor_as):
+    manager, officer = actor_as("manager"), actor_as("officer")
+    with institution_scope(institution.pk):
+        change_staff(
+            membership_id=officer.membership_id, actor=manager, roles=["officer", "cashier"], job_title="", branch=""
+        )
+        application = Application.objects.create(number=7, segment="farm")
+        audit.record(officer, "lending.application.withdrawn", application, before="referred")
+    page = page_of(browser, f"{LENDER}changes/")
+    assert "<strong>roles</strong>: Analista de créditos → Cajero, Analista de créditos" in page
+    assert "<strong>estado</strong>: En evaluación → Retirada" in page
 
 
 def test_versions_of_nothing_are_said(browser, institution):

@@ -34,6 +34,7 @@ def outlier(live_ayni: LiveAyni) -> LiveAyni:
 
 def look(page: Page, watch: Watch, name: str) -> None:
     """The page is fit for everybody; a picture of it where somebody wants to look."""
+    expect(page.locator("main#contenido")).to_be_visible()
     if SHOTS:
         for scheme in ("light", "dark"):
             page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
