@@ -15,7 +15,9 @@ TESTS ?=
 
 ifdef UV
 INSTALL = uv pip install --python $(RUN)
+INSTALL_NEURAL = uv pip install --python .local/neural/bin/python
 else
+INSTALL_NEURAL = $(RUN) -m pip --python .local/neural/bin/python install --no-input --no-compile
 INSTALL = $(RUN) -m pip install --disable-pip-version-check --no-input --no-compile
 endif
 
@@ -45,7 +47,7 @@ test-neural: .venv/.installed-dev messages
 	$(RUN) -m venv --without-pip .local/neural
 	$(RUN) -c 'import sysconfig; print(sysconfig.get_path("purelib"))' > "$$(.local/neural/bin/python -c \
 		'import sysconfig; print(sysconfig.get_path("purelib"))')/ayni.pth"
-	$(RUN) -m pip --python .local/neural/bin/python install --no-input --no-compile -r requirements-neural.txt
+	$(INSTALL_NEURAL) -r requirements-neural.txt
 	for backend in torch tensorflow; do \
 		KERAS_BACKEND=$$backend .local/neural/bin/python -m pytest -q scoring/tests/test_neural.py || exit 1; done
 
