@@ -114,14 +114,6 @@ def _lasting(values: Iterable[tuple[str, Any, str, date]]) -> list[dict[str, Any
     ]
 
 
-def legal_value(code: str, on: date, currency: str = "PEN") -> Decimal:
-    """The value in force on a day. Raises Unavailable where none is: the law is never guessed."""
-    found = parameter(code, on, currency)
-    if found is None:
-        raise _missing(code)
-    return found.value
-
-
 def legal_values_on(on: date, *codes: str, currency: str = "PEN") -> dict[str, Decimal]:
     """Several values in force on a day, in one query. Raises Unavailable where one is missing."""
     rows = (

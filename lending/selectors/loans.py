@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
-from decimal import Decimal
 from uuid import UUID
 
 from django.db.models import Q, QuerySet
@@ -118,8 +117,3 @@ def paid_tranches(loan: Loan) -> list[Disbursement]:
 def loan_state(loan: Loan, on: date) -> LoanState:
     """How a disbursed loan stands at the end of `on`, its moratory interest and payoff to that day."""
     return facts_of(loan).state(max(on, loan.state_on or on))
-
-
-def payoff_amount(loan: Loan, on: date) -> Decimal:
-    """New money that leaves nothing on `on`."""
-    return loan_state(loan, on).payoff.total
