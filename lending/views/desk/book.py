@@ -47,7 +47,7 @@ def import_page(request: Request, slug: str) -> HttpResponse:
             "file": one,
             "kind": KINDS[one.status],
             "errors": [dict(zip(names, error, strict=True)) for error in one.errors[:SHOWN_ERRORS]],
-            "more": max(one.error_count - SHOWN_ERRORS, 0),
+            "more": one.error_count - len(one.errors[:SHOWN_ERRORS]),
         }
         for one in PortfolioImport.objects.order_by("-created_at")[:10]
     ]
