@@ -163,6 +163,7 @@ def _next(first: date) -> date:
 
 
 def _rows(content: bytes) -> list[list[Any]]:
+    rows: list[list[Any]]
     if content[:4] == b"PK\x03\x04":
         from openpyxl import load_workbook
 
