@@ -258,7 +258,7 @@ ADDRESSES: dict[str, Address] = {
         ("lending:desk_group_join", "lending:desk_group_loan"), Address(post=holders("lending.manage_groups"))
     ),
     "lending:desk_group_leave": Address(post=holders("lending.manage_groups"), missing=True),
-    "lending:desk_guarantees": Address(get=VIEW_LOANS, post=holders("lending.manage_guarantees"), missing=True),
+    "lending:desk_guarantees": Address(get=VIEW_LOANS, post=holders("lending.manage_guarantees")),
     "lending:desk_guarantee_release": Address(post=holders("lending.manage_guarantees"), missing=True),
     "lending:desk_matching": Address(get=holders("lending.manage_policy"), post=holders("lending.manage_policy")),
     "lending:desk_matching_end": Address(post=holders("lending.manage_policy")),
@@ -463,7 +463,7 @@ def world(institution: Institution, other_institution: Institution, assessed: An
     for actor in people.values():
         set_up_second_step(user=User.objects.get(pk=actor.user_id), actor=Actor.system("test"))
     application = assessed("household", actor=people["owner"])
-    draft = start_application(actor=people["owner"], segment="household")
+    draft = start_application(actor=people["owner"], segment="farm")  # of a kind that nobody sends below
     complaint = file_complaint(actor=people["owner"], sheet=sheet())
     document = add_document(application_id=application.pk, actor=people["owner"], kind="income", upload=walk.photo())
     client, _secret = create_api_client(actor=people["manager"], name="Banca móvil")
