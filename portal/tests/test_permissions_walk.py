@@ -440,6 +440,8 @@ class World:
 
     def values_for(self, name: str) -> dict[str, Any]:
         """Steps of applying belong to the draft, everything else to the assessed application."""
+        if name == "lending:desk_import_template":
+            return {**self.values, "kind": "csv"}
         if name in ("market:offer", "market:choose"):
             return {**self.values, "offer_id": self.market_offer_id}
         if name.startswith("lending:apply_") or name == "api:application-submit":
