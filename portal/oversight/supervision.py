@@ -4,6 +4,7 @@ Supervised data is read through the `regulator` connection alone, where the poli
 mandates in force. Each look is an entry in the platform's chain: who, which institution, which page and filters.
 """
 
+import re
 from collections.abc import Callable, Mapping
 from functools import wraps
 from typing import Any
@@ -96,7 +97,7 @@ def mandated(regulator_id: int, slug: str) -> Institution:
 def note_look(request: PersonRequest, page: str, where: Mapping[str, Any]) -> None:
     """Write the look down. Filters are kept as codes and days; free text a person typed is not."""
     window = getattr(request, "window", None)
-    filters = {name: value for name, value in request.GET.items() if name in KEPT_FILTERS and value}
+    filters = {name: value for name, value in request.GET.items() if name in KEPT_FILTERS and CODE.fullmatch(value)}
     with platform_scope() as platform:
         audit.record(
             request.actor,
@@ -108,6 +109,7 @@ def note_look(request: PersonRequest, page: str, where: Mapping[str, Any]) -> No
         )
 
 
+CODE = re.compile(r"[\w.:+-]{1,64}")  # a code, a day, a number: what filters may hold in the log
 KEPT_FILTERS = frozenset(
     {
         "dimension",
