@@ -8,13 +8,14 @@ from django.urls import URLPattern, URLResolver, include, path, register_convert
 
 from accounts.addresses import InstitutionConverter
 from accounts.admin import operators
-from portal import look, views
+from portal import account_data, look, views
 from portal.oversight.fairness_views import own_report
 
 register_converter(InstitutionConverter, "institution")
 
 platform: list[URLPattern | URLResolver] = [
     path("oversight/", include("portal.oversight.regulator_urls")),
+    path("accounts/data/", account_data.account_data, name="account_data"),
     path("accounts/ready/", views.after_sign_in, name="after_sign_in"),
     path("demo/outbox/", views.demo_outbox, name="demo_outbox"),
     path("csp-report/", views.csp_report, name="csp_report"),

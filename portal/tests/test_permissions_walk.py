@@ -123,6 +123,7 @@ ADDRESSES: dict[str, Address] = {
     "portal:home": PUBLIC,
     "portal:oversight": Address(get=holders("portal.view_oversight")),
     "portal:after_sign_in": Address(get=SIGNED_IN),
+    "portal:account_data": Address(get=SIGNED_IN),
     "portal:demo_outbox": PUBLIC,  # in the demo
     "portal:csp_report": Address(post=EVERYBODY),
     "portal:brands_stylesheet": PUBLIC,
