@@ -42,8 +42,8 @@ def declined(live: LiveAyni, page: Page) -> str:
     """An application that the program declines for its score; returns its address."""
     start(live, page, "household")
     send(page, identity())
-    send(page, ACTIVITY["household"])
-    send(page, MONEY["household"])
+    send(page, {**ACTIVITY["household"], "employment_months_years": "1", "housing": "rented", "assets_value": "0"})
+    send(page, {**MONEY["household"], "savings_balance": "0", "worst_delay_days": "20"})
     with page.expect_navigation():
         page.get_by_role("button", name=re.compile("Guardar y continuar|Seguir sin")).first.click()
     send(page, CONSENTS)
