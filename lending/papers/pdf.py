@@ -165,7 +165,7 @@ def schedule_table(schedule: Mapping[str, Any]) -> tuple[list[str], list[list[st
         [str(row["n"]), _day(row["due_date"]), *(_figure(row[name]) for name in names), _figure(row["outstanding"])]
         for row in schedule["rows"]
     ]
-    foot = ["", "Total", *(_figure(schedule["totals"][name]) for name in names), ""]
+    foot = ["Total", "", *(_figure(schedule["totals"][name]) for name in names), ""]
     return ["N.º", "Vence", "Capital", "Interés", "Seguro", "Comisión", "Cuota", "Saldo"], rows, foot
 
 

@@ -467,6 +467,10 @@ def world(institution: Institution, other_institution: Institution, assessed: An
         set_up_second_step(user=User.objects.get(pk=actor.user_id), actor=Actor.system("test"))
     application = assessed("household", actor=people["owner"])
     draft = start_application(actor=people["owner"], segment="farm")  # of a kind that nobody sends below
+    # Before the draft: whoever starts again is given the draft nobody typed in.
+    contract = contract_of(assessed("household", actor=people["owner"]))
+    loan = loan_of(assessed("household", actor=people["owner"]), people)
+    draft = start_application(actor=people["owner"], segment="household")
     complaint = file_complaint(actor=people["owner"], sheet=sheet())
     document = add_document(application_id=application.pk, actor=people["owner"], kind="income", upload=walk.photo())
     client, _secret = create_api_client(actor=people["manager"], name="Banca móvil")
@@ -491,12 +495,12 @@ def world(institution: Institution, other_institution: Institution, assessed: An
         "member_id": 1,
         "guarantee_id": application.pk,
         "document_id": document.pk,
-        "contract_id": contract_of(assessed("household", actor=people["owner"])).pk,
+        "contract_id": contract.pk,
         "step": STEPS["household"][0].name,
         "product_id": version.product_id,
         "version_id": version.pk,
         "membership_id": bystander.pk,
-        **loan_of(assessed("household", actor=people["owner"]), people),
+        **loan,
         "promise_id": application.pk,
         "client_id": client.pk,
         **models_of(institution, people["analyst"]),
