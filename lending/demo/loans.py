@@ -1,20 +1,22 @@
 """The people who borrow in the demo: signed, paid out and paying since some months, each in their own way."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any, Final
 
 from accounts.actors import Actor
 from accounts.clock import today
 from accounts.messages import written_messages
+from accounts.tenancy.scope import institution_scope
 from lending.demo.cases import Case
 from lending.models import Application, Document, Loan, Offer, Repayment
 from lending.schedules.calendar import add_months
 from lending.schedules.servicing import PrepaymentStrategy
 from lending.selectors.loans import loan_state
+from lending.services.closing import close_day
 from lending.services.contracts import make_contract
 from lending.services.decisions import choose_offer
 from lending.services.documents import review_document
@@ -23,6 +25,7 @@ from lending.services.repayments import pay_off_loan, prepay_loan, record_repaym
 from lending.services.signing import send_signing_code, sign_contract
 
 D = Decimal
+Act = tuple[date, Callable[[], Any]]  # a day and what happens on it
 STEADY: Final[dict[str, dict[str, Any]]] = {
     "household": {"employment_months": 84, "monthly_income": D(3400), "savings_balance": D(2500), "creditors": 0,
                   "other_installments": D(0), "total_debt": D(0), "past_loans": 3, "worst_delay_days": 0},
@@ -78,7 +81,7 @@ STORIES: Final = (
 
 def tell(story: Story, application: Application, borrower: Actor, member: Callable[[str], Actor]) -> None:
     """What happened to this borrower's loan, through the services; nothing without an offer."""
-    officer, approver, cashier = member("officer"), member("approver"), member("cashier")
+    officer, approver = member("officer"), member("approver")
     for document in Document.objects.filter(application_id=application.pk):
         review_document(document_id=document.pk, actor=officer, status="verified", note="")
     offer = Offer.objects.filter(application_id=application.pk, status=Offer.Status.OPEN).order_by("rank").first()
@@ -98,25 +101,51 @@ def tell(story: Story, application: Application, borrower: Actor, member: Callab
     if story.then == "asked":
         return
     disburse_loan(disbursement_id=asked.pk, actor=approver, on=on, external_ref="Caja 1")
-    _pay(story, Loan.objects.get(pk=loan.pk), cashier)
 
 
-def _pay(story: Story, loan: Loan, cashier: Actor) -> None:
-    lines = [line for line in loan_state(loan, today()).lines if line.due_on <= today()]
-    how: dict[str, Any] = {"channel": Repayment.Channel.BANK, "provider": "banco de ejemplo"}
-    for line in lines[: story.paid]:
+def acts_of(story: Story, loan: Loan, cashier: Actor) -> list[Act]:
+    """What the borrower paid, each on its day; told twice, nothing is paid twice."""
+    how: dict[str, Any] = {
+        "loan_id": loan.pk, "actor": cashier, "channel": Repayment.Channel.BANK, "provider": "banco de ejemplo",
+    }  # fmt: skip
+
+    def pay(line: Any) -> Act:
         amount = line.principal + line.interest + line.insurance + line.fees
         reference = f"{loan.number}-{line.n}"
-        record_repayment(loan_id=loan.pk, actor=cashier, amount=amount, on=line.due_on, external_ref=reference, **how)
-    if story.then == "off":
-        pay_off_loan(loan_id=loan.pk, actor=cashier, **how)
-    elif story.then == "early":
+        return line.due_on, lambda: record_repayment(amount=amount, on=line.due_on, external_ref=reference, **how)
+
+    def early() -> None:
         loan.refresh_from_db()
         half = (loan.principal_outstanding / 2).quantize(D(1))
-        prepay_loan(
-            loan_id=loan.pk, actor=cashier, amount=loan_state(loan, today()).due + half,
-            strategy=PrepaymentStrategy.REDUCE_AMOUNT.value, **how,
-        )  # fmt: skip
+        amount = loan_state(loan, today()).due + half
+        strategy = PrepaymentStrategy.REDUCE_AMOUNT.value
+        prepay_loan(amount=amount, strategy=strategy, external_ref=f"{loan.number}-early", **how)
+
+    acts = [pay(line) for line in loan_state(loan, today()).lines if line.due_on <= today()][: story.paid]
+    if story.then == "off":
+        acts.append((today(), lambda: pay_off_loan(external_ref=f"{loan.number}-off", **how)))
+    elif story.then == "early":
+        acts.append((today(), early))
+    return acts
+
+
+def live(institution_id: int, acts: Iterable[Act]) -> None:
+    """Do the acts in the order of their days, and close the books at every month's end between them and yesterday."""
+    waiting = sorted(acts, key=lambda act: act[0])
+    yesterday = today() - timedelta(days=1)
+    first = waiting[0][0] if waiting else yesterday
+    ends = [add_months(first.replace(day=1), n) - timedelta(days=1) for n in range(1, 13)]
+    for day in [*(end for end in ends if end < yesterday), yesterday]:
+        while waiting and waiting[0][0] <= day:
+            _do(institution_id, waiting.pop(0)[1])
+        close_day(institution_id=institution_id, actor=Actor.system("demo"), on=day)
+    for _day, act in waiting:
+        _do(institution_id, act)
+
+
+def _do(institution_id: int, act: Callable[[], Any]) -> None:
+    with institution_scope(institution_id):
+        act()
 
 
 def _code_for(contract: str) -> str:

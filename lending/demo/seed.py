@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any, Final
 
@@ -13,7 +13,7 @@ from django.db import transaction
 
 from accounts.actors import Actor
 from accounts.audit import checkpoints, sealer
-from accounts.clock import today
+from accounts.clock import LIMA, today
 from accounts.crypto import lookup_hash
 from accounts.models import Institution, Membership, User
 from accounts.services import join_as_applicant
@@ -28,7 +28,18 @@ from lending.demo.loans import STORIES
 from lending.demo.papers import photographed
 from lending.demo.people import INSTITUTIONS, OPERATOR, PASSWORD, REGULATOR, STAFF, Person
 from lending.demo.products import DEFAULTS, OPPORTUNITIES, POLICIES, PRODUCTS
-from lending.models import Applicant, Application, Decision, Document, LendingPolicy, Offer, Parameter, Product
+from lending.models import (
+    Applicant,
+    Application,
+    CloseRun,
+    Decision,
+    Document,
+    LendingPolicy,
+    Loan,
+    Offer,
+    Parameter,
+    Product,
+)
 from lending.parameters import MORATORY_SHARE, end_of_period
 from lending.selectors.products import usury_cap
 from lending.services import applications, decisions, documents, products
@@ -202,6 +213,29 @@ class Seeder:
                         made += 1
         if made:
             self.say(f"{institution.name}: {made} borrowers")
+        self.months(slug, institution)
+
+    def months(self, slug: str, institution: Institution) -> None:
+        """What the borrowers paid since, with the closes in between; an interrupted run is told again."""
+        with institution_scope(institution.pk):
+            newest = Loan.objects.order_by("-created_at").first()
+            if newest is None:
+                return
+            told_through = newest.created_at.astimezone(LIMA).date() - timedelta(days=1)
+            if CloseRun.objects.filter(finished_at__isnull=False, on__gte=told_through).exists():
+                return
+            cashier = self._member("cashier")
+            acts = [
+                act
+                for story in STORIES
+                if story.case.institution == slug
+                for loan in Loan.objects.filter(contract__application__owner__email=story.case.email).exclude(
+                    disbursed_on=None
+                )
+                for act in loan_stories.acts_of(story, loan, cashier)
+            ]
+        loan_stories.live(institution.pk, acts)
+        self.say(f"{institution.name}: {len(acts)} payments, closed through yesterday")
 
     def _case(self, institution: Institution, case: Case) -> bool:
         if self._known(institution, case):
