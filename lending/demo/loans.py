@@ -129,11 +129,10 @@ def acts_of(story: Story, loan: Loan, cashier: Actor) -> list[Act]:
     return acts
 
 
-def live(institution_id: int, acts: Iterable[Act]) -> None:
-    """Do the acts in the order of their days, and close the books at every month's end between them and yesterday."""
+def live(institution_id: int, acts: Iterable[Act], first: date) -> None:
+    """Do the acts in the order of their days, and close the books at every month's end from `first` to yesterday."""
     waiting = sorted(acts, key=lambda act: act[0])
     yesterday = today() - timedelta(days=1)
-    first = waiting[0][0] if waiting else yesterday
     ends = [add_months(first.replace(day=1), n) - timedelta(days=1) for n in range(1, 13)]
     for day in [*(end for end in ends if end < yesterday), yesterday]:
         while waiting and waiting[0][0] <= day:

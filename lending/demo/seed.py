@@ -10,6 +10,7 @@ from django.conf import settings
 from django.contrib.auth.hashers import make_password
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import transaction
+from django.db.models import Min
 
 from accounts.actors import Actor
 from accounts.audit import checkpoints, sealer
@@ -234,7 +235,8 @@ class Seeder:
                 )
                 for act in loan_stories.acts_of(story, loan, cashier)
             ]
-        loan_stories.live(institution.pk, acts)
+            first = Loan.objects.aggregate(first=Min("disbursed_on"))["first"] or today()
+        loan_stories.live(institution.pk, acts, first)
         self.say(f"{institution.name}: {len(acts)} payments, closed through yesterday")
 
     def _case(self, institution: Institution, case: Case) -> bool:

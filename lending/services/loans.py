@@ -14,6 +14,7 @@ from accounts import audit, outbox, step_up
 from accounts.actors import Actor
 from accounts.clock import today
 from accounts.errors import InvalidInput, InvalidState, NotAllowed, NotFound
+from accounts.models import Membership
 from lending import facts as declared_facts
 from lending.credit_types import LIMITS, TypeLimits, credit_type
 from lending.ledger import MONEY_ACCOUNT, Standing, disbursement_lines, transaction_tax
@@ -79,7 +80,7 @@ def book_loan(*, contract_id: UUID, actor: Actor) -> Loan:
         moratory_tea=contract.moratory_tea,
         terms=contract.terms,
         allocation_order=list(rules.allocation_order),
-        officer_id=application.assigned_to_id or application.filed_by_id,
+        **_whose(application, actor),
         first_due_on=schedule.rows[0].due_on,
         matures_on=schedule.rows[-1].due_on,
         installment=schedule.installment,
@@ -96,6 +97,13 @@ def book_loan(*, contract_id: UUID, actor: Actor) -> Loan:
     )
     outbox.publish("lending.loan.booked", loan)
     return loan
+
+
+def _whose(application: Application, actor: Actor) -> dict[str, Any]:
+    """The officer who answers for the loan, and their branch: who worked on the case, else who books it."""
+    officer_id = application.assigned_to_id or application.filed_by_id or actor.user_id
+    found = Membership.objects.filter(user_id=officer_id).values_list("branch", flat=True).first()
+    return {"officer_id": officer_id, "branch": found or ""}
 
 
 @transaction.atomic

@@ -4,30 +4,32 @@ from datetime import date, timedelta
 from typing import Final
 
 from django.db import connection, transaction
+from django.db.models import Max
 
 from accounts.tenancy.scope import current_institution_id
 from lending.buckets import bucket_sql
-from lending.models import PortfolioFlow, RollMonth, VintageMonth
+from lending.models import CloseRun, PortfolioFlow, RollMonth, VintageMonth
 
 FLOWS: Final = """
 INSERT INTO lending_portfolioflow
   (institution_id, "on", product_id, branch, officer_id, loans, disbursed, due, on_time)
-SELECT %(institution)s, %(on)s, moved.product_id, moved.branch, moved.officer_id,
+SELECT %(institution)s, moved.day, moved.product_id, moved.branch, moved.officer_id,
   sum(moved.loans)::int, sum(moved.disbursed)::bigint, sum(moved.due)::bigint, sum(moved.on_time)::bigint
 FROM (
-  SELECT l.product_id, l.branch, l.officer_id, (d.n = 1)::int AS loans, d.amount AS disbursed, 0 AS due, 0 AS on_time
+  SELECT d."on" AS day, l.product_id, l.branch, l.officer_id, (d.n = 1)::int AS loans, d.amount AS disbursed,
+    0 AS due, 0 AS on_time
   FROM lending_disbursement d JOIN lending_loan l ON l.institution_id = d.institution_id AND l.id = d.loan_id
-  WHERE d.institution_id = %(institution)s AND d."on" = %(on)s AND d.status = 'paid'
+  WHERE d.institution_id = %(institution)s AND d."on" BETWEEN %(since)s AND %(on)s AND d.status = 'paid'
   UNION ALL
-  SELECT l.product_id, l.branch, l.officer_id, 0, 0, line.total,
+  SELECT line.due_on, l.product_id, l.branch, l.officer_id, 0, 0, line.total,
     CASE WHEN line.settled_on <= line.due_on THEN line.total ELSE 0 END
   FROM (
     SELECT loan_id, due_on, settled_on, principal + interest + insurance + fees AS total
     FROM lending_installment
-    WHERE institution_id = %(institution)s AND due_on = %(on)s AND kind = 'installment'
+    WHERE institution_id = %(institution)s AND due_on BETWEEN %(since)s AND %(on)s AND kind = 'installment'
   ) line JOIN lending_loan l ON l.institution_id = %(institution)s AND l.id = line.loan_id
 ) moved
-GROUP BY moved.product_id, moved.branch, moved.officer_id
+GROUP BY moved.day, moved.product_id, moved.branch, moved.officer_id
 """
 VINTAGES: Final = """
 INSERT INTO lending_vintagemonth
@@ -66,13 +68,17 @@ GROUP BY moved.before, moved.after, l.product_id, l.branch
 
 @transaction.atomic
 def summarise_day(*, on: date) -> int:
-    """Keep what moved on the day and, at a month's end, vintages and roll rates; returns how many summary rows.
+    """Keep what moved since the last close and, at a month's end, vintages and roll rates; returns how many rows.
 
-    The close of the day calls it, once its `DailyLoanState` rows stand. Repeated, it replaces what it wrote before.
+    The close of the day calls it, once its `DailyLoanState` rows stand; the first one of a book takes its month so
+    far. Repeated, it replaces what it wrote before.
     """
     institution_id = current_institution_id()
-    values = {"institution": institution_id, "on": on, "before": on.replace(day=1) - timedelta(days=1)}
-    PortfolioFlow.objects.filter(on=on).delete()
+    closed = CloseRun.objects.filter(on__lt=on, finished_at__isnull=False).aggregate(last=Max("on"))["last"]
+    since = closed + timedelta(days=1) if closed else on.replace(day=1)
+    before = on.replace(day=1) - timedelta(days=1)
+    values = {"institution": institution_id, "on": on, "since": since, "before": before}
+    PortfolioFlow.objects.filter(on__range=(since, on)).delete()
     with connection.cursor() as cursor:
         cursor.execute(FLOWS, values)
         rows = cursor.rowcount

@@ -335,6 +335,8 @@ class TestProducts:
             "decision_hours": "48",
             "draft_days": "30",
             "par30_limit": "5.5",
+            "installments_to_income": "40",
+            "return_bound": "0",
         }
         assert manager_desk.post(url("desk_policy", institution), typed).status_code == 302
         saved = LendingPolicy.objects.get()

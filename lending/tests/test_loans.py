@@ -206,4 +206,4 @@ def test_booking_and_disbursing_take_few_queries(institution):
         asked = request_disbursement(loan_id=loan.pk, actor=officer)
     with CaptureQueriesContext(connection) as disbursing:
         disburse_loan(disbursement_id=asked.pk, actor=approver, on=START)
-    assert (len(booking), len(asking), len(disbursing)) == (10, 8, 15)
+    assert (len(booking), len(asking), len(disbursing)) == (11, 8, 15)
