@@ -147,7 +147,7 @@ def key_facts(page: Overview) -> list[dict[str, str]]:
         return [*facts, {"label": _("Primera cuota"), "value": first}]
     facts.append({"label": _("Saldo capital"), "value": format_money(state.principal)})
     if loan.status == Loan.Status.ACTIVE:
-        facts.append({"label": _("Vencido hoy"), "value": format_money(state.due)})
+        facts.append({"label": _("Por pagar hoy"), "value": format_money(state.due)})
     if state.advance:
         facts.append({"label": _("Pagado por adelantado"), "value": format_money(state.advance)})
     return facts

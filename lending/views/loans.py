@@ -66,7 +66,7 @@ def context_of(request: InstitutionRequest, page: Overview) -> dict[str, Any]:
         "paid_share": _share(state) if state else None,
         "owed": [
             {"label": _("Te falta de capital"), "value": format_money(state.principal)},
-            {"label": _("Vencido"), "value": format_money(state.due)},
+            {"label": _("Por pagar hoy"), "value": format_money(state.due)},
             {"label": _("Para cancelar hoy"), "value": format_money(state.payoff.total)},
         ]
         if state
