@@ -68,6 +68,13 @@ class Actor:
         """Somebody who has not signed in."""
         return cls(kind="user", institution_id=institution_id, **how)
 
+    @property
+    def person(self) -> int:
+        """The account of whoever acts. Raises NotAllowed where that is a program, the system or nobody."""
+        if self.user_id is None:
+            raise NotAllowed
+        return self.user_id
+
     def can(self, permission: str) -> bool:
         """Whether one of the actor's roles carries `permission`; raises KeyError for an unknown one."""
         return bool(self.roles & roles_allowed(permission))

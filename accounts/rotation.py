@@ -62,8 +62,8 @@ def rotate_everything(progress: Progress = lambda count: None) -> Rotated:
 
 def sealed_columns() -> list[tuple[type[models.Model], str]]:
     """(model, column) of everything encrypted in institution-owned tables."""
-    found = [
-        (model, one.column)
+    found: list[tuple[type[models.Model], str]] = [
+        (model, one.attname)
         for model in apps.get_models()
         if issubclass(model, InstitutionOwned)
         for one in model._meta.local_concrete_fields
@@ -84,7 +84,7 @@ def file_models() -> list[type[models.Model]]:
 def _rotate_column(
     institution: Institution, model: type[models.Model], column: str, done: Rotated, progress: Progress
 ) -> None:
-    table, key = model._meta.db_table, model._meta.pk.column
+    table, key = model._meta.db_table, model._meta.pk.attname
     kind = "bytea" if model is SubjectKey else "text"
     for rows in _batches(institution, table, key, column):
         changed: list[tuple[Any, Any, Any]] = []
@@ -108,7 +108,7 @@ def _rotate_column(
 
 def _rotate_files(institution: Institution, model: type[models.Model], done: Rotated, progress: Progress) -> None:
     """Each file is written under a new name, the row pointed to it, and the old file deleted after the commit."""
-    table, key = model._meta.db_table, model._meta.pk.column
+    table, key = model._meta.db_table, model._meta.pk.attname
     for rows in _batches(institution, table, key, FILE_COLUMN):
         for row_key, name in rows:
             try:

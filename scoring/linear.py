@@ -88,7 +88,7 @@ def fit_slopes(
     return minimize(loss, start, jac=True, bounds=bounds, method="L-BFGS-B", options={"maxiter": 80}).x
 
 
-def blended(first: Tables, second: Tables, weights: Sequence[float]) -> Tables:
+def blended(first: Tables, second: Tables, weights: Sequence[float] | np.ndarray) -> Tables:
     """`weights[0] * first + weights[1] * second + weights[2]`, as one table per feature."""
     singles = tuple(
         _sum(one, weights[0], other, weights[1]) for one, other in zip(first.singles, second.singles, strict=True)

@@ -41,7 +41,7 @@ def create_api_client(*, actor: Actor, name: str, roles: Iterable[str] = ("integ
         name=name,
         oauth_client_id=application.client_id,
         roles=wanted,
-        created_by_id=actor.user_id,  # type: ignore[misc]  # whoever has the permission is a person
+        created_by_id=actor.person,
     )
     audit.record(actor, "accounts.api_client.created", client, roles=wanted)
     return client, secret

@@ -61,7 +61,7 @@ def add_webhook(*, actor: Actor, url: str, events: Iterable[str]) -> tuple[Webho
     if errors:
         raise InvalidInput(fields=errors)
     secret = secrets.token_urlsafe(32)
-    made = Webhook.objects.create(url=url, events=wanted, secret=secret, created_by_id=actor.user_id)
+    made = Webhook.objects.create(url=url, events=wanted, secret=secret, created_by_id=actor.person)
     audit.record(actor, "accounts.webhook.added", made, events=wanted)
     return made, secret
 

@@ -21,6 +21,7 @@ from django.db.models import (
     Sum,
     Value,
 )
+from django.db.models.expressions import Combinable
 from django.db.models.functions import Coalesce
 from django.utils.translation import gettext_lazy as _
 
@@ -49,7 +50,7 @@ VIEWS: Final = {
         View("all", _("Todos los atrasados"), lambda on: Q()),
     )
 }
-ORDERS: Final = {
+ORDERS: Final[dict[str, tuple[str | Combinable, ...]]] = {
     "days": ("next_due_on", "pk"),
     "balance": ("-principal_outstanding", "pk"),
     "contact": (F("last_contact").asc(nulls_first=True), "pk"),

@@ -108,7 +108,19 @@ def meeting_sheet(group_id: UUID, on: date) -> Sheet:
         )
         rows = cursor.fetchall()
     lines = [
-        SheetLine(*who, from_centimos(overdue), from_centimos(due), count, next_due, from_centimos(capital))
-        for *who, overdue, due, count, next_due, capital in rows
+        SheetLine(
+            member,
+            name,
+            role,
+            loan,
+            number,
+            cycle,
+            from_centimos(overdue),
+            from_centimos(due),
+            count,
+            next_due,
+            from_centimos(capital),
+        )
+        for member, name, role, loan, number, cycle, overdue, due, count, next_due, capital in rows
     ]
     return Sheet(group, on, lines)

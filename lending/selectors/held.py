@@ -125,8 +125,8 @@ def _reached(found: dict[type[Model], list[Any]], user_id: int | None) -> dict[t
     """Follow keys until nothing new is reached: one query for each key that leads to something of the person."""
     known: dict[type[Model], dict[Any, Model]] = {model: {row.pk: row for row in rows} for model, rows in found.items()}
     if user_id is not None:
-        for model in (DataRequest, Complaint, Membership):
-            known[model] = {row.pk: row for row in model.objects.filter(user_id=user_id)}
+        for own in (DataRequest, Complaint, Membership):
+            known[own] = {row.pk: row for row in own.objects.filter(user_id=user_id)}
     fresh: dict[type[Model], set[Any]] = {model: set(rows) for model, rows in known.items() if rows}
     while fresh:
         following: dict[type[Model], set[Any]] = {}
@@ -168,7 +168,8 @@ def owned_models() -> tuple[type[Model], ...]:
 
 def personal_models() -> set[str]:
     """Labels of all tables that can be reached from a person."""
-    reached, fresh = {Applicant, Application, DataRequest, Complaint, Membership}, [Applicant, Application]
+    reached: set[type[Model]] = {Applicant, Application, DataRequest, Complaint, Membership}
+    fresh: list[type[Model]] = [Applicant, Application]
     while fresh:
         for model, _column in keys_to(fresh.pop()):
             if model not in reached:

@@ -89,10 +89,10 @@ def waiting_for(actor: Actor) -> int:
     waiting = 0
     if actor.can("lending.disburse_loan"):
         asked = Disbursement.objects.filter(status=Disbursement.Status.REQUESTED)
-        waiting += asked.exclude(requested_by_id=actor.user_id).count()  # type: ignore[misc]
+        waiting += asked.exclude(requested_by_id=actor.user_id).count()
     if actor.can("lending.approve_restructure"):
         changes = Restructure.objects.filter(status=Restructure.Status.REQUESTED)
-        waiting += changes.exclude(requested_by_id=actor.user_id).count()  # type: ignore[misc]
+        waiting += changes.exclude(requested_by_id=actor.user_id).count()
     return waiting
 
 

@@ -163,7 +163,8 @@ def parts(name: str, last: date, before: date | None, part: Slice) -> list[Part]
         .values("on", name)
         .annotate(balance=Sum("principal"), count=Sum("loans"), late=PAR30)
     )
-    now, then = {}, {}
+    now: dict[Any, dict[str, Any]] = {}
+    then: dict[Any, dict[str, Any]] = {}
     for row in rows:
         (now if row["on"] == last else then)[row[name]] = row
     found = []

@@ -47,6 +47,8 @@ def _people(begins: date, ends: date) -> Iterator[Person]:
         )
     )
     for segment, region, age, sent_at, amount, months, points, advice, status in found.iterator(chunk_size=2_000):
+        assert sent_at is not None  # both filtered above
+        assert age is not None
         day = sent_at.astimezone(LIMA)
         known = (segment, region, age, f"{day.year}-T{(day.month + 2) // 3}")
         yield known, (_band(amount, 1_000), _band(months, 6), _band(points, 50), advice or "", status)

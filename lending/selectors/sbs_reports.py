@@ -65,7 +65,6 @@ def rows(report: str, on: date) -> Iterator[list[Any]]:
     """The rows of a report of a closed day; money in soles. Documents of Anexo 6 are opened as they go out."""
     names = dict(Loan.CreditType.choices)
     with connection.chunked_cursor() as cursor:
-        cursor.itersize = 5_000
         cursor.execute(_ANNEX_5 if report == ANNEX_5 else _ANNEX_6, {"i": current_institution_id(), "on": on})
         for row in cursor:
             if report == ANNEX_5:

@@ -58,7 +58,7 @@ def log_contact(
         raise NotFound
     if loan.status not in COLLECTED:
         raise InvalidState(_("Este crédito no debe nada: no hay qué cobrar."))
-    _check(channel, result, next_on, promised, promised_on)
+    promise = _checked(channel, result, next_on, promised, promised_on)
     written = ContactNote.objects.create(
         loan=loan,
         channel=channel,
@@ -68,8 +68,8 @@ def log_contact(
         by_id=actor.user_id,
         next_on=next_on,
     )
-    if result == ContactNote.Result.PROMISE:
-        _promise(written, loan, actor, promised, promised_on)
+    if promise:
+        _promise(written, loan, actor, *promise)
     audit.record(
         actor, "lending.contact.logged", written, loan=loan.pk, channel=channel, result=result, days_late=loan.days_late
     )
@@ -121,7 +121,7 @@ def settle_promises(*, on: date) -> dict[str, int]:
     return {"kept": len(kept), "broken": len(broken)}
 
 
-def _promise(written: ContactNote, loan: Loan, actor: Actor, amount: Decimal | None, due_on: date | None) -> None:
+def _promise(written: ContactNote, loan: Loan, actor: Actor, amount: Decimal, due_on: date) -> None:
     """A new promise takes the place of an open one."""
     PromiseToPay.objects.filter(loan=loan, status=PromiseToPay.Status.OPEN).update(
         status=PromiseToPay.Status.CANCELLED, resolved_on=today()
@@ -132,7 +132,10 @@ def _promise(written: ContactNote, loan: Loan, actor: Actor, amount: Decimal | N
     audit.record(actor, "lending.promise.made", promise, loan=loan.pk, amount=amount, due_on=due_on)
 
 
-def _check(channel: str, result: str, next_on: date | None, promised: Decimal | None, promised_on: date | None) -> None:
+def _checked(
+    channel: str, result: str, next_on: date | None, promised: Decimal | None, promised_on: date | None
+) -> tuple[Decimal, date] | None:
+    """The amount and day of a promise; None where nothing was promised."""
     errors: dict[str, list[str]] = {}
     if channel not in ContactNote.Channel.values:
         errors["channel"] = [_("Elige cómo hablaste con la persona")]
@@ -151,3 +154,6 @@ def _check(channel: str, result: str, next_on: date | None, promised: Decimal | 
             ]
     if errors:
         raise InvalidInput(fields=errors)
+    if result != ContactNote.Result.PROMISE or promised is None or promised_on is None:
+        return None
+    return promised, promised_on

@@ -8,6 +8,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from django.db import transaction
+from django.db.models import QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -103,8 +104,10 @@ def make_data_request(
 @transaction.atomic
 def withdraw_data_request(*, request_id: UUID, actor: Actor) -> DataRequest:
     """The person takes a request back; a repeated call changes nothing. Raises NotFound, InvalidState."""
+    if actor.user_id is None:
+        raise NotFound
     one = DataRequest.objects.select_for_update().filter(pk=request_id, user_id=actor.user_id).first()
-    if one is None or actor.user_id is None:
+    if one is None:
         raise NotFound
     if one.outcome == Outcome.WITHDRAWN:
         return one
@@ -173,12 +176,17 @@ def answer_data_request(*, request_id: UUID, actor: Actor, outcome: str, answer:
 # --- doing what was granted -----------------------------------------------------------------------------------------
 
 
+def applicants_of(one: DataRequest) -> QuerySet[Applicant]:
+    """The data of whoever asked; nobody's where no account asked: a missing key would match all who have none."""
+    return Applicant.objects.none() if one.user_id is None else Applicant.objects.filter(user_id=one.user_id)
+
+
 def _done(one: DataRequest, actor: Actor) -> str:
     """Do what the request asks for; returns its effect."""
     if one.kind == Kind.RECTIFY:
         return _rectify(one, actor)
     if one.kind == Kind.OPPOSE:
-        subjects = list(Applicant.objects.filter(user_id=one.user_id).values_list("pk", flat=True))
+        subjects = list(applicants_of(one).values_list("pk", flat=True))
         change_consents_of(subjects, actor=actor, purpose=one.purpose, granted=False)
         return Effect.STOPPED
     if one.kind == Kind.CANCEL:
@@ -187,7 +195,8 @@ def _done(one: DataRequest, actor: Actor) -> str:
 
 
 def _rectify(one: DataRequest, actor: Actor) -> str:
-    applicant = Applicant.objects.select_for_update().filter(pk=one.subject_id, purged_at__isnull=True).first()
+    subjects = Applicant.objects.select_for_update().filter(purged_at__isnull=True)
+    applicant = subjects.filter(pk=one.subject_id).first() if one.subject_id else None
     if applicant is None:
         raise InvalidState(_("Esta persona ya no tiene datos que corregir aquí."))
     name = one.asked["field"]
@@ -216,9 +225,7 @@ def _rectify(one: DataRequest, actor: Actor) -> str:
 
 def _cancel(one: DataRequest, actor: Actor) -> str:
     """Erase at once what no duty keeps; block the rest until the last duty ends."""
-    applicants = list(
-        Applicant.objects.select_for_update().filter(user_id=one.user_id, purged_at__isnull=True).order_by("pk")
-    )
+    applicants = list(applicants_of(one).select_for_update().filter(purged_at__isnull=True).order_by("pk"))
     if any(has_running_loan(applicant) for applicant in applicants):
         raise InvalidState(
             _("La persona tiene un crédito vigente: sus datos hacen falta hasta que lo termine de pagar.")
@@ -236,8 +243,9 @@ def _cancel(one: DataRequest, actor: Actor) -> str:
         applicant.restricted_at = timezone.now()
         applicant.save(update_fields=["restricted_at", "updated_at"])
         audit.record(actor, "lending.applicant.restricted", applicant, until=until)
-    drafts = Application.objects.filter(owner_id=one.user_id, applicant__isnull=True)
-    drafts.update(draft={}, owner_id=None, status=Application.Status.WITHDRAWN, draft_until=None)
+    if one.user_id is not None:
+        drafts = Application.objects.filter(owner_id=one.user_id, applicant__isnull=True)
+        drafts.update(draft={}, owner_id=None, status=Application.Status.WITHDRAWN, draft_until=None)
     one.refresh_from_db(fields=["asked", "answer"])
     one.purge_on = last
     if last is None:

@@ -373,7 +373,8 @@ def _for_audit(decision: Decision) -> dict[str, Any]:
 
 def _reviewer_for(application: Application) -> int | None:
     """The officer who will answer for a review: whoever has fewest open ones; None where there is no officer."""
-    own = {application.owner_id, application.applicant.user_id if application.applicant else None} - {None}
+    people = (application.owner_id, application.applicant.user_id if application.applicant else None)
+    own = {one for one in people if one is not None}
     waiting = ReviewRequest.objects.filter(reviewer_id=OuterRef("user_id"), closed_at__isnull=True)
     count = waiting.order_by().values("reviewer_id").annotate(count=Count("pk")).values("count")
     return (

@@ -10,6 +10,7 @@ from uuid import UUID
 
 from django.core.exceptions import ImproperlyConfigured
 from django.db import connections, transaction
+from django.db.models import TextChoices
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -25,11 +26,11 @@ from lending.selectors.disparity import CASES, FIRST_MONTH, GROUPS, bounds, case
 
 FAIRNESS: Final = "fairness"  # the connection of lend_fairness
 SHORTEST_REPLY: Final = 20
-ANSWERS: Final = {
-    "sex": FairnessAnswer.Sex.values,
-    "area": FairnessAnswer.Area.values,
-    "language": FairnessAnswer.Language.values,
-    "ethnicity": FairnessAnswer.Ethnicity.values,
+ANSWERS: Final[dict[str, type[TextChoices]]] = {
+    "sex": FairnessAnswer.Sex,
+    "area": FairnessAnswer.Area,
+    "language": FairnessAnswer.Language,
+    "ethnicity": FairnessAnswer.Ethnicity,
 }
 QUESTIONS: Final = tuple(ANSWERS)
 KEY: Final = ("institution_id", "month", "segment", "product_id", "model_id", "dimension", "group")
@@ -54,7 +55,7 @@ def answer_fairness(*, application_id: UUID, actor: Actor, answers: Mapping[str,
     wrong = {
         name: [_("Elige una respuesta de la lista")]
         for name, value in given.items()
-        if value and value not in ANSWERS[name]
+        if value and value not in ANSWERS[name].values
     }
     if wrong:
         raise InvalidInput(fields=wrong)

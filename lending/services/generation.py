@@ -301,7 +301,8 @@ def _copied(cursor: Any, table: str, columns: dict[str, tuple[str, NDArray[Any]]
 
 def _open_books(ground: _Ground, sums: dict[tuple[int, bool], list[int]]) -> None:
     """One opening journal a product, written in one statement."""
-    values, parameters = [], []
+    values: list[str] = []
+    parameters: list[Any] = []
     for (product, refinanced), (owed, receivable) in sums.items():
         key = bytes(ground.products[product]).hex()
         for account, amount in (

@@ -54,7 +54,7 @@ def record_incident(
         number=next_number(SecurityIncident, INCIDENTS),
         known_at=known_at,
         notify_by=_notify_by(severity, known_at),
-        recorded_by_id=actor.user_id,
+        recorded_by_id=actor.person,
         **values,
     )
     audit.record(

@@ -102,7 +102,7 @@ def book_loan(*, contract_id: UUID, actor: Actor) -> Loan:
 def _whose(application: Application, actor: Actor) -> dict[str, Any]:
     """The officer who answers for the loan, and their branch: who worked on the case, else who books it."""
     officer_id = application.assigned_to_id or application.filed_by_id or actor.user_id
-    found = Membership.objects.filter(user_id=officer_id).values_list("branch", flat=True).first()
+    found = officer_id and Membership.objects.filter(user_id=officer_id).values_list("branch", flat=True).first()
     return {"officer_id": officer_id, "branch": found or ""}
 
 

@@ -69,7 +69,7 @@ def write_reminders(institution_id: int) -> int:
             written.append(
                 Notification(
                     institution_id=institution_id,
-                    application_id=loan.contract.application_id if loan.contract_id else None,
+                    application_id=loan.contract.application_id if loan.contract else None,
                     loan_id=loan.pk,
                     event_id=event.pk,
                     channel=Notification.Channel.SMS,

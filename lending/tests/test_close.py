@@ -72,6 +72,7 @@ def expected_state(loan: Loan, on: date, rules) -> dict:
     accrued = ZERO
     if running:
         start = due[-1].due_on if due else loan.disbursed_on
+        assert start is not None
         share = Decimal((on - start).days) / (running.due_on - start).days
         accrued = from_centimos(int(to_centimos(running.earned) * share + Decimal("0.5")))
     days = (on - unpaid[0].due_on).days if unpaid else 0

@@ -18,7 +18,7 @@ from accounts.http import InstitutionRequest
 from lending import presentation
 from lending.models import Application, FairnessAnswer
 from lending.selectors.results import result_for
-from lending.services.disparity import QUESTIONS, answer_fairness
+from lending.services.disparity import ANSWERS, answer_fairness
 
 LABELS: Final = {
     "sex": gettext_lazy("¿Eres mujer u hombre?"),
@@ -35,8 +35,8 @@ class AboutYouForm(forms.Form):
 
     def __init__(self, data: Any = None) -> None:
         super().__init__(data)
-        for name in QUESTIONS:
-            choices = [("", _("Prefiero no decirlo")), *FairnessAnswer._meta.get_field(name).choices]  # type: ignore[union-attr]
+        for name in ANSWERS:
+            choices = [("", _("Prefiero no decirlo")), *ANSWERS[name].choices]
             self.fields[name] = forms.ChoiceField(
                 label=LABELS[name], choices=choices, required=False, initial="", widget=ChoiceCards()
             )

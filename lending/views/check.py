@@ -70,7 +70,7 @@ def kept_answers(request: Request, segment: str) -> dict[str, dict[str, Any]]:
 
 def _kept(request: Request) -> str:
     """Put what was typed into the session; returns what the next page's address carries."""
-    answers = {name: value[:40] for name, value in request.POST.items() if name in FACTS and value}
+    answers = {name: value[:40] for name in request.POST if name in FACTS and (value := request.POST[name])}
     segment = request.POST.get("segment", "")
     request.session[KEPT] = {"segment": segment, "answers": answers}
     carried = {name: answers[name] for name in ("amount", "term_months") if name in answers}

@@ -16,7 +16,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from accounts import access
 from accounts.errors import DomainError, InvalidInput
 from accounts.formats import format_day, format_money, format_percent
-from accounts.http import Request
+from accounts.http import PersonRequest, Request
 from lending import facts as declared_facts
 from lending import presentation
 from lending.models import Application, Loan, Offer, OfferFeedback, ProductVersion
@@ -63,7 +63,7 @@ STATUS_KINDS: Final = {
 @never_cache
 @require_safe
 @access.signed_in
-def home(request: Request, slug: str) -> HttpResponse:
+def home(request: PersonRequest, slug: str) -> HttpResponse:
     """A person's applications here, newest first, each with its next step."""
     found = Application.objects.filter(owner_id=request.user.pk).order_by("-saved_at")
     rows = [

@@ -14,7 +14,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from accounts import access, audit
 from accounts.consent import consent_texts
 from accounts.errors import InvalidInput
-from accounts.http import Request
+from accounts.http import PersonRequest, Request
 from accounts.models import Complaint, Consent, DataRequest
 from lending.deadlines import deadline_in_days
 from lending.forms.data_rights import DataRequestForm
@@ -31,7 +31,7 @@ SHOWN_LOOKS = 15
 @never_cache
 @require_safe
 @access.signed_in
-def home(request: Request, slug: str) -> HttpResponse:
+def home(request: PersonRequest, slug: str) -> HttpResponse:
     """Everything at a glance."""
     assert request.institution is not None
     sections = held_of(request.user.pk)
@@ -59,7 +59,7 @@ def home(request: Request, slug: str) -> HttpResponse:
 @never_cache
 @require_safe
 @access.signed_in
-def download(request: Request, slug: str, form: str) -> HttpResponse:
+def download(request: PersonRequest, slug: str, form: str) -> HttpResponse:
     """The same to take away: `json` for programs, `pdf` to read. Raises Http404 for any other form."""
     if form not in ("json", "pdf") or request.institution is None:
         raise Http404

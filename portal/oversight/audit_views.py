@@ -49,7 +49,7 @@ class EntryFilters(forms.Form):
     """Filters of the entries; they live in the address."""
 
     area = forms.ChoiceField(label=gettext_lazy("Qué"), required=False, choices=acts_by_area)
-    actor = forms.CharField(label=gettext_lazy("Quién"), required=False, max_length=80)
+    actor: forms.Field = forms.CharField(label=gettext_lazy("Quién"), required=False, max_length=80)
     object = forms.CharField(label=gettext_lazy("Sobre qué"), required=False, max_length=80)
     begins = forms.DateField(
         label=gettext_lazy("Desde"),

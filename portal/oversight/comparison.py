@@ -150,8 +150,8 @@ def portfolio(institutions: Iterable[Institution]) -> dict[int, dict[str, Any]]:
         }
     products = days.filter(_on(last)).order_by().values("institution_id", "product_id").annotate(of=Sum("principal"))
     largest: dict[int, Decimal] = {}
-    for row in products:
-        largest[row["institution_id"]] = max(largest.get(row["institution_id"], Decimal(0)), row["of"])
+    for one in products:
+        largest[one["institution_id"]] = max(largest.get(one["institution_id"], Decimal(0)), one["of"])
     before = _a_year_before(keys, last)
     ceilings = _ceilings(keys)
     cap = usury_cap(today())

@@ -31,7 +31,7 @@ def compare(request: PersonRequest) -> HttpResponse:
     if request.GET.get("format") == "csv":
         return as_csv([rows for _title, _indicators, rows in tables])
     found = [{"title": title, "indicators": indicators, "rows": rows} for title, indicators, rows in tables]
-    standing_out = sorted({row.institution.name for table in found for row in table["rows"] if row.outliers})
+    standing_out = sorted({row.institution.name for *_words, rows in tables for row in rows if row.outliers})
     return page(
         request,
         "portal/oversight/compare.html",

@@ -1,6 +1,6 @@
 """Fair lending: the report for regulators and for the institution, the cases behind it, and written replies."""
 
-from typing import Final
+from typing import Any, Final
 
 from django import forms
 from django.core.paginator import Paginator
@@ -83,7 +83,7 @@ def cases(request: Supervised) -> HttpResponse:
     )
     query = asked.copy()
     query.pop("page", None)
-    outcomes = {None: _("Pendiente"), **{str(code): label for code, label in Outcome.choices}}
+    outcomes: dict[str | None, Any] = {None: _("Pendiente"), **{str(code): label for code, label in Outcome.choices}}
     prefix = window.institution.number_prefix
     for row in rows:
         row["code"] = f"{prefix}-{row['number']}"

@@ -190,7 +190,7 @@ def shown(model: type[models.Model] | None, name: str, value: Any) -> str:
     except InvalidOperation:
         return str(value)
     if field is not None and getattr(field, "choices", None):
-        return str(dict(field.flatchoices).get(value, value))  # type: ignore[attr-defined]
+        return str(dict(field.flatchoices).get(value, value))
     if isinstance(value, (date, datetime)):
         return f"{value:%d/%m/%Y}"
     return _role_or(str(value)) if not isinstance(value, Promise) else str(value)

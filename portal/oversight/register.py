@@ -247,7 +247,7 @@ def changes(model: ScoringModel) -> list[list[str]]:
     """The versions of its segment that were in force, newest first: what replaced what, and with which figures."""
     rows = (
         ScoringModel.objects.using(REGULATOR)
-        .filter(institution_id=model.institution_id, segment=model.segment)
+        .filter(Q(institution_id=model.institution_id), segment=model.segment)
         .exclude(promoted_at=None)
         .order_by("-promoted_at")
     )

@@ -97,7 +97,9 @@ def mandated(regulator_id: int, slug: str) -> Institution:
 def note_look(request: PersonRequest, page: str, where: Mapping[str, Any]) -> None:
     """Write the look down. Filters are kept as codes and days; free text a person typed is not."""
     window = getattr(request, "window", None)
-    filters = {name: value for name, value in request.GET.items() if name in KEPT_FILTERS and CODE.fullmatch(value)}
+    filters = {
+        name: value for name in request.GET if name in KEPT_FILTERS and CODE.fullmatch(value := request.GET[name])
+    }
     with platform_scope() as platform:
         audit.record(
             request.actor,

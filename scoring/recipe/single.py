@@ -40,7 +40,7 @@ KINDS: dict[str, Member] = {
 }
 
 
-def _space(member: Any, trial: optuna.Trial) -> Any:
+def _space(member: Any, trial: optuna.trial.BaseTrial) -> Any:
     """The same kind of model with settings that a trial suggests."""
     match member:
         case RankLogistic():

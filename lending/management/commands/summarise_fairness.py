@@ -26,13 +26,13 @@ class Command(JsonCommand):
         parser.add_argument("--check", action="store_true", help="compare, and write nothing")
 
     def handle(self, *, institution: str | None, since: date | None, check: bool, **options: Any) -> None:
-        which = {"institution_id": institution_named(institution).pk if institution else None, "since": since}
+        key = institution_named(institution).pk if institution else None
         try:
             if not check:
-                self.report({"rows": disparity.summarise(**which)})
+                self.report({"rows": disparity.summarise(institution_id=key, since=since)})
                 return
             with tqdm(unit="case", desc="compared", file=self.stderr, disable=None) as bar:
-                cases, differing = disparity.check(**which, progress=bar.update)
+                cases, differing = disparity.check(institution_id=key, since=since, progress=bar.update)
         except ImproperlyConfigured as error:
             raise CommandError(str(error)) from error
         self.report({"cases": cases, "differences": len(differing)})

@@ -117,7 +117,7 @@ class _Close:
         self.institution_id, self.actor, self.on = institution_id, actor, on
         self.connections, self.progress = connections, progress
         self.report = CloseReport(on)
-        self.values = {"i": institution_id, "on": on, "size": CHUNK_LOANS}
+        self.values: dict[str, Any] = {"i": institution_id, "on": on, "size": CHUNK_LOANS}
 
     # Steps
 

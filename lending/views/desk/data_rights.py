@@ -18,8 +18,7 @@ from accounts.models import DataRequest
 from lending.deadlines import deadline_in_days
 from lending.forms.data_rights import FIELDS, AnswerDataRequestForm, ExtendForm
 from lending.forms.refusals import show_refusal
-from lending.models import Applicant
-from lending.services.data_rights import answer_data_request, extend_data_request
+from lending.services.data_rights import answer_data_request, applicants_of, extend_data_request
 from lending.services.purge import has_running_loan, kept_until
 
 PER_PAGE = 25
@@ -104,7 +103,7 @@ def _consequence(one: DataRequest) -> str:
     """What granting an erasure would do today."""
     if one.kind != DataRequest.Kind.CANCEL or one.answered_at is not None:
         return ""
-    applicants = list(Applicant.objects.filter(user_id=one.user_id, purged_at__isnull=True))
+    applicants = list(applicants_of(one).filter(purged_at__isnull=True))
     if any(has_running_loan(applicant) for applicant in applicants):
         return _("Tiene un crédito vigente: sus datos hacen falta hasta que lo termine de pagar.")
     ends = [day for day in (kept_until(applicant) for applicant in applicants) if day]

@@ -4,6 +4,7 @@ from typing import Any
 from uuid import UUID
 
 from django.contrib import messages
+from django.forms import Form
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
@@ -79,14 +80,14 @@ def show(request: InstitutionRequest, slug: str, incident_id: UUID) -> HttpRespo
 def act(request: InstitutionRequest, slug: str, incident_id: UUID, what: str) -> HttpResponse:
     """Tell the authority, tell the people, close."""
     one = _found(incident_id)
-    forms: dict[str, Any] = {"authority": AuthorityForm, "people": PeopleForm}
+    forms: dict[str, type[Form]] = {"authority": AuthorityForm, "people": PeopleForm, "close": Form}
     services: dict[str, Any] = {"authority": tell_authority, "people": tell_people, "close": close_incident}
     if what not in services:
         raise NotFound
-    form = forms[what](request.POST) if what in forms else None
-    if form is None or form.is_valid():
+    form = forms[what](request.POST)
+    if form.is_valid():
         try:
-            services[what](incident_id=incident_id, actor=request.actor, **(form.cleaned_data if form else {}))
+            services[what](incident_id=incident_id, actor=request.actor, **form.cleaned_data)
         except InvalidInput as refusal:
             show_refusal(form, refusal)
         else:

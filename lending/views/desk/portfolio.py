@@ -7,7 +7,7 @@ from decimal import ROUND_HALF_UP, Decimal
 from typing import Any, Final
 
 from django.core.paginator import Paginator
-from django.http import Http404, HttpResponse
+from django.http import Http404, HttpResponse, HttpResponseBase
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils.formats import date_format
@@ -290,7 +290,7 @@ def roll_table(on: date | None, found: dict[tuple[str, str], Decimal]) -> dict[s
 
 @require_safe
 @access.require("lending.view_portfolio")
-def loans_page(request: InstitutionRequest, slug: str) -> HttpResponse:
+def loans_page(request: InstitutionRequest, slug: str) -> HttpResponseBase:
     """The loans a figure is made of, with their sums; also as CSV and XLSX (`?format=`)."""
     on = _day(request.GET.get("on")) or next(reversed(portfolio.month_closes(1)), None)
     if on is None:
@@ -316,7 +316,7 @@ def loans_page(request: InstitutionRequest, slug: str) -> HttpResponse:
     )
 
 
-def _export(request: InstitutionRequest, on: date, part: Slice, chosen: dict[str, Any]) -> HttpResponse:
+def _export(request: InstitutionRequest, on: date, part: Slice, chosen: dict[str, Any]) -> HttpResponseBase:
     """The same rows as a file; the last line holds the sums of the page. Who took them out is evidence."""
     step_up.check(request.actor)
     audit.record(request.actor, "lending.portfolio.exported", request.institution, on=on, format=request.GET["format"])
