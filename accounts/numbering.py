@@ -1,4 +1,4 @@
-"""Numbers that people see: one after the other within an institution, without gaps."""
+"""Numbers that people see and say: one after the other within an institution, without gaps."""
 
 from typing import Any, Final
 
@@ -7,15 +7,19 @@ from django.db.models import Max
 
 from accounts.tenancy.scope import current_institution_id
 
-# Advisory lock classes; those below 7_390 are lending's.
+# Advisory lock classes, one for each series.
+APPLICATIONS: Final = 7_301
+CONTRACTS: Final = 7_311
+LOANS: Final = 7_312
+RECEIPTS: Final = 7_313
 DATA_REQUESTS: Final = 7_391
 COMPLAINTS: Final = 7_392
 INCIDENTS: Final = 7_393
 
 
-def next_number(model: Any, lock: int, **within: Any) -> int:
+def next_number(model: Any, series: int, first: int = 1, **within: Any) -> int:
     """The next `number` of `model`, among the rows that are `within`, under a lock held to the transaction's end."""
     with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(%s, %s::int)", [lock, current_institution_id()])
+        cursor.execute("SELECT pg_advisory_xact_lock(%s, %s::int)", [series, current_institution_id()])
     last = model.objects.filter(**within).aggregate(last=Max("number"))["last"]
-    return (last or 0) + 1
+    return max((last or 0) + 1, first)

@@ -20,6 +20,7 @@ from accounts.clock import today
 from accounts.crypto import lookup_hash
 from accounts.errors import InvalidInput, InvalidState, NotAllowed, NotFound
 from accounts.models import Consent, Institution, User
+from accounts.numbering import APPLICATIONS, next_number
 from accounts.services import join_as_applicant
 from accounts.tenancy.scope import current_institution_id
 from lending import facts as declared_facts
@@ -38,7 +39,6 @@ from lending.models import (
 from lending.money import NotAnAmount, parse_amount
 from lending.selectors.applications import application_for
 from lending.selectors.products import policy_in_force
-from lending.services.numbers import APPLICATIONS, next_number
 from lending.services.states import move, require_state
 from scoring.models import Segment
 

@@ -14,6 +14,7 @@ from accounts.actors import Actor
 from accounts.clock import LIMA, today
 from accounts.errors import InvalidInput, InvalidState, NotAllowed, NotFound, Unavailable
 from accounts.models import Institution
+from accounts.numbering import CONTRACTS, next_number
 from accounts.tenancy.scope import current_institution_id, institution_scope
 from lending.matching import ProductTerms, disbursement_day, loan_terms
 from lending.models import Applicant, Application, Contract, Loan, Offer, Parameter
@@ -27,7 +28,6 @@ from lending.schedules.servicing import ServicedSchedule, ServicingRules
 from lending.selectors.applications import application_for
 from lending.selectors.contracts import contract_for
 from lending.selectors.products import moratory_cap, policy_in_force, product_terms, usury_cap
-from lending.services.numbers import CONTRACTS, next_number
 from lending.services.store import keep_sealed
 
 FIRST_NUMBER: Final = 1_001

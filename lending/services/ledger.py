@@ -18,7 +18,7 @@ from lending.ledger import Line
 from lending.models import CloseRun, LedgerEntry, LedgerPeriod, Loan
 from lending.selectors.ledger import trial_balance
 
-BOOKS_LOCK: Final = 7_302  # advisory lock class: postings share it, closing a day or a month has it alone
+BOOKS_LOCK: Final = 7_321  # advisory lock class: postings share it, closing a day or a month has it alone
 
 
 def post_journal(

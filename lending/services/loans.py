@@ -15,6 +15,7 @@ from accounts.actors import Actor
 from accounts.clock import today
 from accounts.errors import InvalidInput, InvalidState, NotAllowed, NotFound
 from accounts.models import Membership
+from accounts.numbering import LOANS, next_number
 from lending import facts as declared_facts
 from lending.credit_types import LIMITS, TypeLimits, credit_type
 from lending.ledger import MONEY_ACCOUNT, Standing, disbursement_lines, transaction_tax
@@ -24,7 +25,6 @@ from lending.parameters import legal_values_on
 from lending.schedules import InvalidTerms, LoanTerms, build_schedule
 from lending.schedules.contract import read_request, write_request
 from lending.selectors.loans import LoanFacts, paid_tranches
-from lending.services.numbers import LOANS, next_number
 from lending.services.servicing import LoanWork, begin_work, catch_up, checked_day, lock_loan, require_status, settle
 from scoring.models import Segment
 

@@ -9,13 +9,13 @@ from django.utils import timezone
 from accounts import audit, outbox
 from accounts.actors import Actor
 from accounts.errors import InvalidInput
+from accounts.numbering import LOANS, RECEIPTS, next_number
 from lending.ledger import IN_TRANSIT, Line, Standing, disbursement_lines, refinancing_lines
 from lending.models import Disbursement, Installment, Loan, Repayment, Restructure
 from lending.money import ZERO
 from lending.schedules import InvalidTerms, LoanTerms
 from lending.schedules.contract import read_request, write_request
 from lending.selectors.loans import LoanFacts, in_order
-from lending.services.numbers import LOANS, RECEIPTS, next_number
 from lending.services.servicing import LoanWork, settle
 
 

@@ -14,6 +14,7 @@ from accounts import audit, outbox
 from accounts.actors import Actor
 from accounts.clock import today
 from accounts.errors import InvalidInput, InvalidState, NotAllowed, NotFound
+from accounts.numbering import RECEIPTS, next_number
 from lending.ledger import MONEY_ACCOUNT, refund_lines, transaction_tax
 from lending.models import Loan, Repayment
 from lending.money import ZERO, format_money, to_centimos
@@ -22,7 +23,6 @@ from lending.schedules.servicing import PrepaymentStrategy
 from lending.schedules.state import LoanState
 from lending.selectors.loans import in_order
 from lending.services.ledger import accounting_day, post_journal
-from lending.services.numbers import RECEIPTS, next_number
 from lending.services.servicing import LoanWork, begin_work, checked_day, require_status, settle
 
 TAXED: Final = frozenset({"cash"})  # Ley 28194 art. 9: paid to a lender without an account; banks tax their own

@@ -24,6 +24,7 @@ from accounts.crypto import encrypt_many, lookup_hashes
 from accounts.errors import InvalidInput
 from accounts.models import Institution
 from accounts.models.base import uuid7
+from accounts.numbering import LOANS, RECEIPTS, next_number
 from accounts.tenancy.scope import current_institution_id, institution_scope
 from lending.ledger import ACCRUED, ADVANCES, CURRENT, OPENING
 from lending.models import Applicant, LedgerEntry, Loan, PortfolioImport, Product, Repayment
@@ -32,7 +33,6 @@ from lending.portfolio_files import TABLES, CellError, UnreadableFile, read_file
 from lending.services.importing.book import Book, ImportedLoan
 from lending.services.importing.copying import Copies
 from lending.services.ledger import accounting_day
-from lending.services.numbers import LOANS, RECEIPTS, next_number
 from lending.services.store import forget_sealed, keep_sealed, open_sealed
 
 UPLOADED: Final = "lending.import.uploaded"
