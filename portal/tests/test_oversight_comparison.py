@@ -35,7 +35,7 @@ def test_among_few_only_the_worst_is_named():
 def book(institution, on, late, product="01a217ac-de2c-75af-835f-ae38760d0a26", principal=1000):
     """A book of 1,000 soles of which `late` are over 30 days."""
     common = {"institution": institution, "on": on, "product_id": product, "credit_type": "11", "sbs_class": 0,
-              "loans": 1, "debtors": 1, "accrued": 0}  # fmt: skip
+              "loans": 1, "accrued": 0}  # fmt: skip
     with institution_scope(institution.pk):
         for bucket, soles in (("0", principal - late), ("31-60", late)):
             PortfolioDay.objects.create(
