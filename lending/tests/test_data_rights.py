@@ -357,6 +357,21 @@ def test_asking_for_credit_again_lifts_the_block(sent, person, manager, institut
     assert AuditEntry.objects.filter(event="lending.applicant.released").count() == 1
 
 
+def test_a_request_without_an_account_reaches_nobody(sent, person, manager, actor_as):
+    from lending.services.applications import save_step, start_application
+
+    other = actor_as("applicant")
+    draft = start_application(actor=other, segment="household")
+    save_step(application_id=draft.pk, actor=other, step="identity", answers={"full_name": "Rufina"}, complete=False)
+    made = ask(person, "cancel")
+    for nameless in (DataRequest.objects.filter(pk=made.pk), Applicant.objects.all()):
+        nameless.update(user_id=None)
+    Application.objects.filter(pk=draft.pk).update(owner_id=None)
+    answer_data_request(request_id=made.pk, actor=manager, outcome="granted", answer=ANSWER)
+    assert Applicant.objects.get(pk=sent.applicant_id).restricted_at is None
+    assert Application.objects.get(pk=draft.pk).draft != {}
+
+
 def test_a_running_loan_keeps_its_data(sent, person, manager):
     version = sent.offers.first().product_version
     Loan.objects.create(
