@@ -14,6 +14,7 @@ app.conf.update(
     task_routes={
         "lending.tasks.assess_applications": {"queue": "assessment"},
         "lending.tasks.answer_market": {"queue": "assessment"},
+        "lending.tasks.import_portfolios": {"queue": "default"},
         "lending.tasks.notify_applicants": {"queue": "notification"},
         "lending.tasks.remind_borrowers": {"queue": "notification"},
         "scoring.tasks.*": {"queue": "training"},

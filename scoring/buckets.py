@@ -35,7 +35,7 @@ class Binning:
         # Buckets are finest near zero: numbers far from it that lie close together are moved there.
         tried = [(self._steps(away), away) for away in dict.fromkeys((0.0, middle))]
         self.steps, self.away = min(tried, key=lambda one: one[0])
-        self.next_edge = np.append(self.edges, np.inf)
+        self.next_edge = np.append(self.edges, np.nan)  # nothing lies above the last edge
         self.below = self._below() if self.steps <= MOST_STEPS else None
 
     def _buckets(self, away: float) -> np.ndarray:

@@ -24,7 +24,8 @@ from accounts.tests.factories import MembershipFactory, UserFactory
 
 
 def events(name: str = "") -> list[str]:
-    return list(AuditEntry.objects.filter(event__startswith=f"accounts.{name}").values_list("event", flat=True))
+    found = AuditEntry.objects.filter(event__startswith=f"accounts.{name}").order_by("at_us")
+    return list(found.values_list("event", flat=True))
 
 
 def new_staff(actor: Actor, **changes):

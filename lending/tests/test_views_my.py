@@ -328,7 +328,7 @@ def test_somebody_without_applications_is_shown_the_way(institution, client_as):
 def test_the_answer_asks_the_database_a_fixed_number_of_times(
     institution, approved, phone, django_assert_max_num_queries
 ):
-    with django_assert_max_num_queries(18):
+    with django_assert_max_num_queries(19):
         phone.get(page_of(institution, approved))
-    with django_assert_max_num_queries(13):
+    with django_assert_max_num_queries(14):
         phone.get(reverse("lending:my_home", args=[institution.slug]))

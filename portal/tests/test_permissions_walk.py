@@ -502,6 +502,8 @@ def world(institution: Institution, other_institution: Institution, assessed: An
         "membership_id": bystander.pk,
         **loan,
         "promise_id": application.pk,
+        "report": "anexo-5",
+        "on": "2026-01-31",
         "client_id": client.pk,
         **models_of(institution, people["analyst"]),
         "statement_id": add_statement(

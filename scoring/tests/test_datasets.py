@@ -164,7 +164,8 @@ from scoring.datasets.reading import DatasetRefused, read_table
 try:
     read_table(Path({str(path)!r}), "default")
 except DatasetRefused as refusal:
-    print(refusal, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+    # Of this program alone: `getrusage` begins with the size of the process that started it.
+    print(refusal, next(line.split()[1] for line in open("/proc/self/status") if line.startswith("VmHWM")))
 """
     done = subprocess.run(
         [sys.executable, "-c", script],
