@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from scoring.views import datasets, features, files, models, runs, watching
+from scoring.views import cards, datasets, features, files, models, runs, watching
 
 app_name = "scoring"
 urlpatterns = [
@@ -24,6 +24,9 @@ urlpatterns = [
     path("files/progress/", files.file_progress, name="files_progress"),
     path("files/<uuid:file_id>/", files.download, name="file"),
     path("<uuid:model_id>/", models.model_page, name="model"),
+    path("<uuid:model_id>/card/", cards.card_page, name="card"),
+    path("<uuid:model_id>/card.html", cards.card_file, {"form": "html"}, name="card_html"),
+    path("<uuid:model_id>/card.pdf", cards.card_file, {"form": "pdf"}, name="card_pdf"),
     path("<uuid:model_id>/contributions/", models.contributions_page, name="contributions"),
     path("<uuid:model_id>/comparison/", models.comparison_page, name="comparison"),
     path("<uuid:model_id>/promote/", models.promote, name="promote"),

@@ -341,6 +341,7 @@ ADDRESSES: dict[str, Address] = {
             *("scoring:models", "scoring:dataset", "scoring:explore", "scoring:run", "scoring:run_progress"),
             *("scoring:watching", "scoring:features", "scoring:features_json", "scoring:model"),
             *("scoring:contributions", "scoring:comparison"),
+            *("scoring:card", "scoring:card_html", "scoring:card_pdf"),
         ),
         SEES_MODELS,
     ),
