@@ -11,6 +11,10 @@ class LendingConfig(AppConfig):
 
     def ready(self) -> None:
         from accounts import outbox
+        from scoring.groups import register_groups
+
+        register_groups("age", "lending.selectors.watched_groups.age_bands")
+        register_groups("region", "lending.selectors.watched_groups.regions")
 
         outbox.route("lending.application.submitted", "lending.tasks.assess_applications")
         outbox.route("lending.market.submitted", "lending.tasks.answer_market")

@@ -5,7 +5,7 @@ What a look finds is kept as a report; what a person should know is an alarm, op
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any, Final
@@ -20,6 +20,7 @@ from accounts.models import Institution
 from accounts.tenancy.scope import current_institution_id, institution_scope
 from scoring import drift, registry
 from scoring.curves import share_interval
+from scoring.groups import labels_of
 from scoring.labelled import DECIDED_ON, TARGET, labelled_frame
 from scoring.models import Alarm, Dataset, MonitoringReport, Score, ScoringModel, Segment, TrainingRun
 
@@ -28,14 +29,6 @@ FEWEST_LOANS: Final = 100  # of a vintage, before predicted and realised are hel
 FEWEST_OF_GROUP: Final = 50
 FOUR_FIFTHS: Final = 0.8
 CUTOFF: Final = 0.10  # PD; the share below it stands for approvals when groups are compared
-
-# Facts that make groups, told by the floors above: name -> (application ids -> label by id). Never inputs of a model.
-_groups: dict[str, Callable[[Sequence[UUID]], Mapping[UUID, str]]] = {}
-
-
-def register_groups(name: str, source: Callable[[Sequence[UUID]], Mapping[UUID, str]]) -> None:
-    """Say where the labels of a fact for fairness come from; each app does so when it is loaded."""
-    _groups[name] = source
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,8 +166,7 @@ def _vintages(segment: str, on: date) -> list[dict[str, Any]]:
 def _fairness(keys: Sequence[UUID], pd: np.ndarray) -> dict[str, list[dict[str, Any]]]:
     """Share below the cut-off in each group of each fact, with its 95 % interval."""
     told = {}
-    for name, source in _groups.items():
-        labels = source(keys) if keys else {}
+    for name, labels in labels_of(keys).items():
         groups = []
         for label in sorted(set(labels.values())):
             mine = np.array([labels.get(key) == label for key in keys])

@@ -12,9 +12,10 @@ from accounts.actors import Actor
 from accounts.clock import today
 from accounts.errors import NotAllowed
 from accounts.tenancy.scope import institution_scope
+from scoring import groups
 from scoring.features import reader
 from scoring.models import Alarm, MonitoringReport, TrainingRun
-from scoring.services import ScoreRequest, monitoring, score_applications
+from scoring.services import ScoreRequest, score_applications
 from scoring.services.datasets import dataset_of_outcomes
 from scoring.services.monitoring import retrain_on_drift, retrain_on_schedule, watch_models
 from scoring.synthetic import borrowers
@@ -103,7 +104,7 @@ def test_a_group_that_is_hardly_served_rings(institution, champion, system, monk
     good = apply(150, seed=4, worst_delay_days=0.0, monthly_income=9_000.0)
     bad = apply(150, seed=5, worst_delay_days=120.0, monthly_income=900.0)
     labels = dict.fromkeys(good, "costa") | dict.fromkeys(bad, "sierra")
-    monkeypatch.setitem(monitoring._groups, "region", lambda keys: {key: labels[key] for key in keys})
+    monkeypatch.setitem(groups._sources, "region", lambda keys: {key: labels[key] for key in keys})
     (report,) = watch_models(institution=institution, actor=system)
     assert rung(Kind.FAIRNESS) == {"region: sierra"}
     assert {one["group"]: one["rows"] for one in report.found["fairness"]["region"]} == {"costa": 150, "sierra": 150}

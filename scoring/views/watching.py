@@ -76,11 +76,19 @@ def _alarm(one: Alarm) -> dict[str, Any]:
 
 
 def label(segment: str, subject: str) -> str:
-    """A feature in words; the prediction for none; anything else as it is."""
+    """A feature, or a group as `fact: group`, in words; the prediction for none; anything else as it is."""
     if subject == SCORE:
         return _("La probabilidad prevista")
+    fact, between, group = subject.partition(": ")
+    if between:
+        return f"{fact_words(fact)}: {group}"
     found = next((one for one in FEATURES[segment] if one.name == subject), None)
     return str(found.label) if found else subject
+
+
+def fact_words(name: str) -> str:
+    """A fact that makes groups, in words; as it is where it is not known here."""
+    return {"age": _("edad"), "region": _("departamento")}.get(name, name)
 
 
 def _report(one: MonitoringReport) -> dict[str, Any]:
@@ -106,7 +114,7 @@ def _report(one: MonitoringReport) -> dict[str, Any]:
         "vintages": drawings.vintages(found["vintages"], predicted="predicted", seen="seen"),
         "fairness": [
             {
-                "name": name,
+                "name": fact_words(name),
                 "rows": [
                     [
                         group["group"],
