@@ -21,6 +21,10 @@ class Scale:
     anchor_odds: float = 9.0
     doubling: float = 60.0
 
+    def __post_init__(self) -> None:
+        if not all(math.isfinite(one) and one > 0 for one in (self.anchor, self.anchor_odds, self.doubling)):
+            raise ValueError("a scale of points needs odds, and points that double them, above zero")
+
     @cached_property
     def factor(self) -> float:
         return self.doubling / math.log(2)

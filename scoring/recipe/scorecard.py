@@ -203,14 +203,14 @@ def train_scorecard_table(
     seed: int = 1,
     weights: Weights = None,
     directions: Mapping[str, int] | None = None,
+    scale: Scale | None = None,
 ) -> TransparentTable:
     """A scorecard on `columns` of `frame`, each level of a text by its default rate."""
     encoder = TableEncoder(columns, compact=True)
     X = encoder.fit(frame, outcomes, stratified_folds(outcomes, Parameters.folds, seed))
     bound = [(directions or {}).get(name, 0) for name in encoder.names]
-    return TransparentTable(
-        encoder, train_scorecard(X, outcomes, encoder.names, bound, seed=seed, weights=weights), segment
-    )
+    trained = train_scorecard(X, outcomes, encoder.names, bound, seed=seed, weights=weights)
+    return TransparentTable(encoder, trained, segment, scale or Scale())
 
 
 def train_scorecard_facts(
@@ -221,6 +221,7 @@ def train_scorecard_facts(
     segment: str,
     seed: int = 1,
     weights: Weights = None,
+    scale: Scale | None = None,
 ) -> TransparentFacts:
     """A scorecard of the dictionary's features, monotone as they promise: it may decide live."""
     features = features_of(segment)
@@ -232,4 +233,4 @@ def train_scorecard_facts(
         seed=seed,
         weights=weights,
     )
-    return TransparentFacts(trained, segment)
+    return TransparentFacts(trained, segment, scale or Scale())

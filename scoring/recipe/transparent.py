@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -42,13 +42,14 @@ class TransparentTable:
     encoder: TableEncoder
     trained: TrainedModel
     segment: str
+    scale: Scale = field(default_factory=Scale)
 
     def probabilities(self, frame: pd.DataFrame) -> np.ndarray:
         margins = self.trained.tables.margins(self.encoder.transform(frame))
         return self.trained.calibration.probabilities(margins)
 
     def dump(self, metadata: Mapping[str, Any]) -> bytes:
-        return _dump(self.segment, self.trained, {**metadata, "encoder": self.encoder.as_document()})
+        return _dump(self, {**metadata, "encoder": self.encoder.as_document()})
 
 
 @dataclass(frozen=True)
@@ -57,13 +58,14 @@ class TransparentFacts:
 
     trained: TrainedModel
     segment: str
+    scale: Scale = field(default_factory=Scale)
 
     def probabilities(self, frame: pd.DataFrame) -> np.ndarray:
         margins = self.trained.tables.margins(facts_matrix(self.segment, frame))
         return self.trained.calibration.probabilities(margins)
 
     def dump(self, metadata: Mapping[str, Any]) -> bytes:
-        return _dump(self.segment, self.trained, {**metadata, "features": dictionary(self.segment)[self.segment]})
+        return _dump(self, {**metadata, "features": dictionary(self.segment)[self.segment]})
 
 
 def train_transparent_table(
@@ -137,7 +139,8 @@ def facts_matrix(segment: str, frame: pd.DataFrame) -> np.ndarray:
     return facts.matrix({name: frame[name].to_numpy() for name in frame.columns if name in facts.columns}, len(frame))
 
 
-def _dump(segment: str, trained: TrainedModel, metadata: Mapping[str, Any]) -> bytes:
+def _dump(model: TransparentTable | TransparentFacts, metadata: Mapping[str, Any]) -> bytes:
+    trained = model.trained
     document = {**metadata, "parameters": trained.parameters, "blend": trained.blend}
-    live = LiveModel(segment, trained.tables, trained.calibration, Scale(), document)
+    live = LiveModel(model.segment, trained.tables, trained.calibration, model.scale, document)
     return dump_model(live, trained.booster)

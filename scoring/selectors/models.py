@@ -20,6 +20,7 @@ from scoring.services.runs import GAP_WARN
 Status = ScoringModel.Status
 ENOUGH_SCORES = 200
 SAMPLE = 2_000
+TRANSPARENT = LIVE_ALGORITHMS | set(ON_ANY_TABLE.values())
 
 
 def visible(institution_id: int) -> Q:
@@ -80,10 +81,15 @@ def dataset_named(dataset_id: UUID, institution_id: int) -> Dataset:
 
 
 def gap_to_free(model: ScoringModel) -> dict[str, Any] | None:
-    """The best of the models that need not explain themselves, on the same data and splits, and its lead in AUC."""
+    """The best of the models that need not explain themselves, on the same rows, columns and splits, and its lead in
+    AUC; `wide` above 0.01. None for a model that is itself one of them, or where there is none."""
+    if model.algorithm not in TRANSPARENT:
+        return None
     rivals = ScoringModel.objects.filter(
-        dataset_id=model.dataset_id, parameters__splits=model.parameters.get("splits")
-    ).exclude(algorithm__in=[*LIVE_ALGORITHMS, *ON_ANY_TABLE.values()])
+        dataset_id=model.dataset_id,
+        parameters__splits=model.parameters.get("splits"),
+        parameters__columns=model.parameters.get("columns"),
+    ).exclude(algorithm__in=TRANSPARENT)
     best = max(rivals, key=lambda one: one.metrics.get("auc", 0), default=None)
     if best is None or "auc" not in model.metrics:
         return None

@@ -118,6 +118,7 @@ def train_on_dataset(
     seed: int = 1,
     trials: int | None = None,
     imbalance: str | None = None,
+    scale: Scale | None = None,
     reject_inference: bool = False,
     keep_sensitive: bool = False,
     exclude: Sequence[str] = (),
@@ -126,8 +127,8 @@ def train_on_dataset(
     """Train on a kept data set, measure on rows held out, and register a candidate beside it.
 
     The live algorithms fall back to their form for any table when the columns are not declared facts; such a model
-    is for comparison. `reject_inference` weighs the people served so that they stand for those refused too. Raises
-    NotAllowed, or CannotTrain.
+    is for comparison. `scale` is a scorecard's points for odds. `reject_inference` weighs the people served so that
+    they stand for those refused too. Raises NotAllowed, or CannotTrain.
     """
     from scoring.datasets.profiling import is_sensitive
     from scoring.recipe import feature_columns_of
@@ -152,7 +153,7 @@ def train_on_dataset(
             raise CannotTrain("reject inference needs a data set imported with --approved")
         approved = everyone.frame[everyone.approved].to_numpy() > 0
         weights = acceptance_weights(everyone.frame, approved, columns, seed)
-    asked = {"trials": trials, "imbalance": imbalance}
+    asked = {"trials": trials, "imbalance": imbalance, "scale": scale}
     done = run(
         table,
         columns,
@@ -173,7 +174,11 @@ def train_on_dataset(
         "sensitive": [name for name in columns if is_sensitive(name)],
         "reject_inference": reject_inference,
         "versions": versions(),
-        **{name: value for name, value in asked.items() if value is not None},
+        **{
+            name: value.as_document() if isinstance(value, Scale) else value
+            for name, value in asked.items()
+            if value is not None
+        },
         "notes": getattr(done.model, "notes", {}),
     }
     content = done.model.dump({"data_sha256": dataset.sha256, "run": parameters, "metrics": done.metrics})

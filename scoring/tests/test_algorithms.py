@@ -1,4 +1,5 @@
 import json
+import math
 import zipfile
 from io import BytesIO, StringIO
 
@@ -12,6 +13,7 @@ from scoring import registry
 from scoring.algorithms import ALGORITHMS, LIVE_ALGORITHMS, MODES, ON_ANY_TABLE
 from scoring.datasets import DatasetRefused, read_table
 from scoring.evaluation import auc
+from scoring.management.commands import train_model
 from scoring.model_files import load_model
 from scoring.models import ScoringModel
 from scoring.points import Scale
@@ -223,6 +225,50 @@ def test_a_scorecard_with_reject_inference_from_the_command_line(platform, tmp_p
     assert (model.algorithm, model.parameters["reject_inference"]) == ("scorecard", True)
     registry.verify(model)
     assert model.evaluation["roc"][-1] == [1.0, 1.0]
+
+
+def test_a_scorecards_points_stand_for_the_odds_asked_for(platform, tmp_path):
+    path = tmp_path / "door.csv"
+    borrowers("household", 900, seed=8)[[*column_names("household"), "default"]].to_csv(path, index=False)
+    import_dataset(path=path, name="door", segment="household", target="default", actor=SYSTEM)
+    how = ["train_model", "--dataset", "door", "--splits", "holdout30", "--json"]
+    documents = []
+    for scale in ([], ["--odds", "20", "--pdo", "40"]):
+        out = StringIO()
+        call_command(*how, "--algorithm", "scorecard", *scale, stdout=out)
+        documents.append(json.loads(out.getvalue()))
+    plain, asked = (registry.live_model(ScoringModel.objects.get(pk=one["model"])) for one in documents)
+    assert plain.scale == Scale()
+    assert asked.scale == Scale(anchor_odds=20, doubling=40)
+    assert asked.scale.score(-math.log(20)) == 600
+    assert asked.scale.score(-math.log(40)) == 640
+    assert ScoringModel.objects.get(pk=documents[1]["model"]).parameters["scale"]["doubling"] == 40
+    assert documents[0]["auc"] == documents[1]["auc"]
+    with pytest.raises(CommandError, match="has no scale"):
+        call_command(*how, "--pdo", "40")
+    with pytest.raises(CommandError, match="above zero"):
+        call_command(*how, "--algorithm", "scorecard", "--pdo", "0")
+    with pytest.raises(CommandError, match="scorecard of a --dataset"):
+        call_command("train_model", "--synthetic", "household", "--pdo", "40")
+
+
+def test_a_wide_gap_to_the_free_model_is_told(platform, tmp_path):
+    path = tmp_path / "door.csv"
+    table_of(500).frame.to_csv(path, index=False)
+    dataset = import_dataset(path=path, name="door", segment="household", target="default", actor=SYSTEM)
+    model, free = (
+        train_on_dataset(dataset=dataset, actor=SYSTEM, algorithm=name, splits="holdout30")
+        for name in ("scorecard", "logistic")
+    )
+    document = train_model.document_of(model)
+    assert document["gap_to_free"] == free.metrics["auc"] - model.metrics["auc"]
+    for lead, warned in ((0.0099, 0), (0.0101, 1)):
+        ScoringModel.objects.filter(pk=free.pk).update(metrics=free.metrics | {"auc": model.metrics["auc"] + lead})
+        document = train_model.document_of(model)
+        assert (document["free_model"], len(document["warnings"])) == (free.name, warned)
+    assert train_model.document_of(free)["gap_to_free"] is None
+    ScoringModel.objects.filter(pk=free.pk).update(parameters=free.parameters | {"columns": ["others"]})
+    assert train_model.document_of(model)["free_model"] is None
 
 
 def test_reject_inference_needs_to_know_who_was_refused(platform, tmp_path):

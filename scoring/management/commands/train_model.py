@@ -1,5 +1,6 @@
 """Train a model of a segment and register it as a candidate."""
 
+from contextlib import nullcontext
 from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
@@ -12,7 +13,10 @@ from accounts.models import Institution
 from accounts.tenancy.scope import institution_scope
 from scoring.algorithms import ALGORITHMS, MODES
 from scoring.models import Dataset, ScoringModel, Segment
+from scoring.points import Scale
+from scoring.selectors.models import gap_to_free
 from scoring.services import train_on_dataset, train_segment_model
+from scoring.services.runs import GAP_WARN
 
 IMBALANCE = ("weights", "smote", "none")
 SPLITS = ("5fold", "holdout30", "time")
@@ -34,8 +38,11 @@ class Command(InstitutionCommand):
         parser.add_argument("--algorithm", choices=ALGORITHMS, help="instead of --mode")
         parser.add_argument("--trials", type=int, help="settings to try (default 30 for xgboost, none for others)")
         parser.add_argument("--imbalance", choices=IMBALANCE, help="how rare defaults are weighed (default weights)")
+        parser.add_argument("--odds", type=float, help="of a scorecard: payers per defaulter at 600 points (default 9)")
+        parser.add_argument("--pdo", type=float, help="of a scorecard: points that double the odds (default 60)")
         parser.add_argument("--reject-inference", action="store_true", help="let people served stand for those refused")
         parser.add_argument("--splits", choices=SPLITS, default="5fold", help="how rows are held out (default 5fold)")
+        parser.add_argument("--free", action="store_true", help="train the free model too: what transparency costs")
         parser.add_argument("--keep-sensitive", action="store_true", help="train on sensitive columns too, to compare")
         parser.add_argument("--exclude", nargs="+", metavar="COL", default=[], help="columns to leave out")
 
@@ -48,7 +55,10 @@ class Command(InstitutionCommand):
                 bar.update(done - bar.n)
 
             try:
+                scale = scale_of(options["odds"], options["pdo"])
                 if options["synthetic"]:
+                    if scale:
+                        raise CommandError("--odds and --pdo are for a scorecard of a --dataset")
                     model = train_segment_model(
                         segment=options["synthetic"],
                         actor=actor,
@@ -58,22 +68,33 @@ class Command(InstitutionCommand):
                         progress=progress,
                     )
                 else:
+                    same = {
+                        "dataset": dataset_named(options["dataset"], institution),
+                        "actor": actor,
+                        "progress": progress,
+                        **{name: options[name] for name in ("splits", "seed", "keep_sensitive", "exclude")},
+                    }
                     model = train_on_dataset(
-                        dataset=dataset_named(options["dataset"], institution),
-                        actor=actor,
                         algorithm=options["algorithm"] or MODES[options["mode"]],
-                        splits=options["splits"],
-                        seed=options["seed"],
-                        trials=options["trials"],
-                        imbalance=options["imbalance"],
-                        reject_inference=options["reject_inference"],
-                        keep_sensitive=options["keep_sensitive"],
-                        exclude=options["exclude"],
-                        progress=progress,
+                        scale=scale,
+                        **{name: options[name] for name in ("trials", "imbalance", "reject_inference")},
+                        **same,
                     )
+                    if options["free"]:
+                        train_on_dataset(algorithm=MODES["accurate"], **same)
             except (DomainError, ValueError) as refusal:
                 raise CommandError(str(refusal)) from refusal
-        self.report(document_of(model))
+        document = document_of(model)
+        for warning in document["warnings"]:
+            self.stderr.write(self.style.WARNING(warning))
+        self.report(document)
+
+
+def scale_of(odds: float | None, pdo: float | None) -> Scale | None:
+    """The scale that was asked for; None where nothing was. Raises ValueError."""
+    asked = {"anchor_odds": odds, "doubling": pdo}
+    given = {name: value for name, value in asked.items() if value is not None}
+    return Scale(**given) if given else None
 
 
 def dataset_named(text: str, institution: Institution | None) -> Dataset:
@@ -97,7 +118,17 @@ def _pick(kept: Any, name: str, version: str) -> Dataset:
 
 
 def document_of(model: ScoringModel) -> dict[str, Any]:
-    """What the command reports about a trained model."""
+    """What the command reports about a trained model; `gap_to_free` is None where no free model is beside it."""
+    with institution_scope(model.institution_id) if model.institution_id else nullcontext():
+        gap = gap_to_free(model)
+    warnings = (
+        [
+            f"{gap['model'].name} ({gap['model'].algorithm}), which need not explain itself, reaches "
+            f"{gap['gap']:.4f} more AUC than {model.name}: above {GAP_WARN}, look for a missing feature or pair"
+        ]
+        if gap and gap["wide"]
+        else []
+    )
     return {
         "model": str(model.pk),
         "name": model.name,
@@ -108,6 +139,9 @@ def document_of(model: ScoringModel) -> dict[str, Any]:
         **{key: model.metrics[key] for key in METRICS},
         "auc_gap": model.metrics.get("auc_gap"),
         "pd_error": model.metrics.get("pd_error"),
+        "free_model": gap and gap["model"].name,
+        "gap_to_free": gap and gap["gap"],
+        "warnings": warnings,
         "seconds": model.parameters["seconds"],
         "trained_rows": model.dataset.rows,
         "seed": model.parameters["seed"],
