@@ -55,6 +55,18 @@ def brier_difference(outcomes: np.ndarray, champion: np.ndarray, challenger: np.
     return Difference(float(gain.mean()), float(low), float(high))
 
 
+def log_loss_gain(outcomes: np.ndarray, champion: np.ndarray, challenger: np.ndarray) -> Difference:
+    """How much lower the challenger's log loss is (above zero is better), by the mean of the paired differences."""
+    from scipy.stats import norm
+
+    bad = outcomes.astype(bool)
+    one, other = (np.where(bad, pd, 1 - pd).clip(1e-15, 1) for pd in (champion, challenger))
+    gain = np.log(other) - np.log(one)
+    value = float(gain.mean())
+    reach = float(norm.ppf(0.975) * gain.std(ddof=1) / np.sqrt(len(gain)))
+    return Difference(value, value - reach, value + reach)
+
+
 def compare(outcomes: np.ndarray, champion: np.ndarray, challenger: np.ndarray) -> dict[str, Any] | None:
     """Both models' figures on the same loans and whether the difference is real; None where there are too few.
 

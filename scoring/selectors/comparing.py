@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -13,8 +14,10 @@ from accounts.clock import today
 from accounts.errors import DomainError
 from accounts.tenancy.scope import current_institution_id
 from scoring import registry
-from scoring.comparison import agreement, compare, rows_needed
+from scoring.algorithms import LIVE_ALGORITHMS
+from scoring.comparison import FEWEST_OF_EACH, agreement, compare, rows_needed
 from scoring.models import Dataset, ScoringModel
+from scoring.proposing import Candidate, propose
 from scoring.services.datasets import load_table
 from scoring.services.outcomes import DAYS_LATE, MONTHS
 
@@ -112,6 +115,53 @@ def compare_on_dataset(dataset: Dataset, champion: ScoringModel, candidate: Scor
         return {"verdict": "unknown"}
     saw = dataset.source.get("kind") != "outcomes" and champion.dataset.name == dataset.name
     return {**result, "champion_saw_rows": saw}
+
+
+def propose_on_dataset(
+    dataset: Dataset, models: Sequence[ScoringModel], champion: ScoringModel | None
+) -> dict[str, Any]:
+    """Which of these models, trained on the data set, the rule of `scoring.proposing` names, on the rows that none of
+    them had seen: `model` (id or None), `name`, `rows`, and `judged`, one document per model.
+
+    `known` is false where they cannot be held against the champion, or too few rows are left; nobody is named then.
+    """
+    from scoring.fairness import fairness
+    from scoring.reports import CUTOFF, sensitive_facts
+
+    nobody: dict[str, Any] = {"known": False, "model": None, "name": None, "rows": 0, "judged": []}
+    table = load_table(dataset).known()
+    said = {one.pk: found for one in models if (found := registry.predictions(one)) is not None}
+    theirs = champion_on(dataset, champion) if champion else None
+    if not said or (champion and theirs is None):
+        return nobody
+    every = [*said.values()] if theirs is None else [*said.values(), theirs]
+    if any(len(one) != len(table.frame) for one in every):
+        return nobody
+    known = ~np.isnan(every).any(axis=0)
+    outcomes = table.outcomes[known]
+    if min(outcomes.sum(), len(outcomes) - outcomes.sum()) < FEWEST_OF_EACH:
+        return nobody
+    facts = sensitive_facts(table.frame[known], dataset.profile)
+
+    def candidate(model: ScoringModel, pd: np.ndarray) -> Candidate:
+        groups = fairness(outcomes, pd, facts, CUTOFF).values()
+        ratios = [one["approval_ratio"] for one in groups if one["approval_ratio"] is not None]
+        live = model.algorithm in LIVE_ALGORITHMS
+        return Candidate(str(model.pk), model.algorithm, live, pd, min(ratios, default=None))
+
+    names = {str(one.pk): one.name for one in models}
+    chosen, judged = propose(
+        outcomes,
+        [candidate(one, said[one.pk][known]) for one in models if one.pk in said],
+        candidate(champion, theirs[known]) if champion and theirs is not None else None,
+    )
+    return {
+        "known": True,
+        "model": chosen,
+        "name": chosen and names[chosen],
+        "rows": len(outcomes),
+        "judged": [{**one.as_json(), "model": one.name, "name": names[one.name]} for one in judged],
+    }
 
 
 def champion_on(dataset: Dataset, champion: ScoringModel) -> np.ndarray | None:

@@ -280,11 +280,31 @@ def _compare(run: TrainingRun, actor: Actor, progress: _Progress) -> dict[str, A
 
 
 def _propose(run: TrainingRun, actor: Actor, progress: _Progress) -> dict[str, Any]:
-    """What a validator is asked to do."""
+    """What a validator is asked to do, by the rule of `scoring.proposing`.
+
+    Beside the model of this run, the other live candidates of the same rows are judged: an earlier, simpler one may
+    be as good.
+    """
+    from scoring.selectors.comparing import propose_on_dataset
+
+    model, dataset = _model(run), _dataset(run)
     verdict = run.steps["compare"]["found"]["verdict"]
-    live = _model(run).algorithm in LIVE_ALGORITHMS
-    acts = {"first": "promote", "better": "challenge", "open": "challenge"}
-    return {"verdict": verdict, "act": acts.get(verdict, "leave") if live else "leave", "able": live}
+    able = model.algorithm in LIVE_ALGORITHMS
+    if verdict == "same":
+        return {"verdict": verdict, "act": "leave", "able": able}
+    with chain_of(run.institution):
+        others = ScoringModel.objects.filter(
+            institution=run.institution,
+            dataset=dataset,
+            status=ScoringModel.Status.CANDIDATE,
+            algorithm__in=LIVE_ALGORITHMS,
+            parameters__splits=run.parameters["splits"],
+            parameters__seed=run.parameters["seed"],
+        ).exclude(pk=model.pk)
+        models = [model, *others]
+    found = propose_on_dataset(dataset, models, None if verdict == "first" else _champion(run))
+    act = "leave" if found["model"] is None else "promote" if verdict == "first" else "challenge"
+    return {"verdict": verdict, "act": act, "able": able, **found}
 
 
 def _dataset(run: TrainingRun) -> Dataset:

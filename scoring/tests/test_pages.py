@@ -134,6 +134,8 @@ def test_a_button_starts_a_run_whose_page_shows_each_step(browser, institution, 
     assert "hx-get" not in done
     assert "5 de 5 pasos" in done
     assert "Ver el modelo" in done
+    assert "Candidatos según la regla" in done
+    assert "más allá del azar" in done
     assert browser.get(address(institution, "run_progress", run.pk)).status_code == 302
 
 
@@ -172,6 +174,27 @@ def test_a_trained_model_shows_its_figures_plots_and_gap(browser, institution, a
     for words in ("Curva ROC", "Lo previsto y lo que pasó", "Veces el promedio", "Trato según sex", "modelo libre"):
         assert words in page, words
     assert "Poner en uso" not in page  # who trained it does not promote it
+
+
+def test_the_card_is_linked_read_and_taken_along(browser, institution, champion):
+    page = browser.get(address(institution, "model", champion.pk)).content.decode()
+    for name in ("card", "card_pdf"):
+        assert f'href="{address(institution, name, champion.pk)}"' in page
+    card = browser.get(address(institution, "card", champion.pk)).content.decode()
+    assert champion.sha256 in card
+    assert f'href="{address(institution, "card_html", champion.pk)}"' in card
+    kept = browser.get(address(institution, "card_html", champion.pk))
+    assert champion.sha256 in kept.content.decode()
+    pdf = browser.get(address(institution, "card_pdf", champion.pk))
+    assert (pdf["Content-Type"], pdf.content[:5]) == ("application/pdf", b"%PDF-")
+    assert pdf["Content-Disposition"] == f'attachment; filename="{champion.name}.pdf"'
+
+
+def test_the_card_of_anothers_model_does_not_exist(browser, institution, other_institution):
+    with institution_scope(other_institution.pk):
+        theirs = register_model("household", other_institution)
+    for name in ("card", "card_html", "card_pdf"):
+        assert browser.get(address(institution, name, theirs.pk)).status_code == 404
 
 
 def test_a_validator_promotes_and_rolls_back_with_one_button_each(client_as, institution, champion, validator, analyst):

@@ -18,6 +18,7 @@ from scoring.models import Dataset, ScoringModel, TrainingRun
 from scoring.services import promote_model, runs
 from scoring.services.datasets import dataset_of_outcomes, load_table
 from scoring.services.runs import STEPS, do_step, resume_run, run_now, start_run, take_waiting
+from scoring.services.training import train_on_dataset
 from scoring.tests.factories import lived_through, register_model
 
 Status = TrainingRun.Status
@@ -45,6 +46,10 @@ def begin(institution, actor, **how):
     return run
 
 
+def run_model(run):
+    return again(run).model_id
+
+
 def again(run):
     return TrainingRun.objects.get(pk=run.pk)
 
@@ -57,7 +62,10 @@ def test_from_own_loans_to_a_proposal(institution, lived, champion, analyst, val
     assert (found["check"]["rows"], found["check"]["defaults"]) == (len(lived), int(lived.sum()))
     assert found["compare"]["rows"] == pytest.approx(0.3 * len(lived), abs=2)
     assert found["compare"]["champion_saw_rows"] is False
-    assert found["propose"]["act"] in ("challenge", "leave")
+    (judged,) = found["propose"]["judged"]
+    assert (judged["name"], judged["log_loss"]) == (ended.model.name, pytest.approx(found["train"]["log_loss"]))
+    named = judged["model"] if not judged["failed"] else None
+    assert (found["propose"]["act"], found["propose"]["model"]) == ("challenge" if named else "leave", named)
     model = ended.model
     assert (model.status, model.trained_by_id, model.algorithm) == (
         ScoringModel.Status.CANDIDATE, analyst.user_id, "additive-xgboost",
@@ -86,6 +94,16 @@ def test_the_free_model_shows_what_transparency_costs(institution, lived, analys
     found = again(run).steps["evaluate"]["found"]
     assert found["gap"] == pytest.approx(found["free_auc"] - found["auc"])
     assert found["wide"] is (found["gap"] > 0.01)
+
+
+def test_a_simpler_candidate_of_the_same_rows_is_judged_too(institution, lived, analyst):
+    dataset = dataset_of_outcomes(segment="household", actor=analyst, institution=institution)
+    card = train_on_dataset(dataset=dataset, actor=analyst, algorithm="scorecard", splits="holdout30")
+    other = train_on_dataset(dataset=dataset, actor=analyst, algorithm="scorecard", splits="holdout30", seed=2)
+    run = begin(institution, analyst, dataset=dataset)
+    found = run_now(institution_id=institution.pk, run_id=run.pk).steps["propose"]["found"]
+    assert {one["model"] for one in found["judged"]} == {str(card.pk), str(run_model(run))}
+    assert str(other.pk) not in json.dumps(found)  # measured on other rows
 
 
 def test_a_second_click_is_the_same_run(institution, analyst):

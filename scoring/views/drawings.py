@@ -40,6 +40,18 @@ def figure(value: float | None, decimals: int = 3) -> str:
     return "–" if value is None else format_number(_exact(value), decimals)
 
 
+def interval(found: dict[str, Any], decimals: int, *, turned: bool = False) -> str:
+    """`+0.012 (+0.003 a +0.021)`; a gain in Brier is shown as the lower error that it is."""
+    value, low, high = (found[name] * (-1 if turned else 1) for name in ("value", "low", "high"))
+    low, high = min(low, high), max(low, high)
+    signs = ["+" if one > 0 else "" for one in (value, low, high)]
+    return _("%(value)s (%(low)s a %(high)s)") % {
+        "value": signs[0] + figure(value, decimals),
+        "low": signs[1] + figure(low, decimals),
+        "high": signs[2] + figure(high, decimals),
+    }
+
+
 def roc(evaluation: Mapping[str, Any]) -> Drawing | None:
     points = evaluation.get("roc")
     if not points:

@@ -29,7 +29,7 @@ from scoring.services.promotion import (
     withdraw_challenger,
 )
 from scoring.views import drawings
-from scoring.views.drawings import figure, share
+from scoring.views.drawings import figure, interval, share
 from scoring.views.navigation import with_navigation
 
 Status = ScoringModel.Status
@@ -379,21 +379,9 @@ def _compared(found: dict[str, Any] | None) -> dict[str, Any] | None:
         "rows_shown": format_number(found["rows"]),
         "bads_shown": format_number(found["defaults"]),
         "table": [
-            ["AUC", *(figure(value) for value in found["auc"]), _interval(ranks, 3)],
-            ["Brier", *(figure(value, 4) for value in found["brier"]), _interval(errors, 4, turned=True)],
+            ["AUC", *(figure(value) for value in found["auc"]), interval(ranks, 3)],
+            ["Brier", *(figure(value, 4) for value in found["brier"]), interval(errors, 4, turned=True)],
         ],
-    }
-
-
-def _interval(found: dict[str, Any], decimals: int, *, turned: bool = False) -> str:
-    """`+0.012 (+0.003 a +0.021)`; a gain in Brier is shown as the lower error that it is."""
-    value, low, high = (found[name] * (-1 if turned else 1) for name in ("value", "low", "high"))
-    low, high = min(low, high), max(low, high)
-    signs = ["+" if one > 0 else "" for one in (value, low, high)]
-    return _("%(value)s (%(low)s a %(high)s)") % {
-        "value": signs[0] + figure(value, decimals),
-        "low": signs[1] + figure(low, decimals),
-        "high": signs[2] + figure(high, decimals),
     }
 
 

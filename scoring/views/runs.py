@@ -15,7 +15,7 @@ from scoring.forms import TrainForm
 from scoring.models import Segment, TrainingRun
 from scoring.selectors import models as selected
 from scoring.services.runs import STEPS, is_silent, resume_run, start_run, visible_run
-from scoring.views.drawings import figure
+from scoring.views.drawings import figure, interval
 from scoring.views.navigation import with_navigation
 
 KIND = {"waiting": "info", "running": "info", "done": "ok", "failed": "bad"}
@@ -161,15 +161,45 @@ def _verdict(found: dict[str, Any]) -> str:
     return told
 
 
-def _proposal(run: TrainingRun) -> dict[str, str] | None:
-    """What a validator is asked to do."""
+def _proposal(run: TrainingRun) -> dict[str, Any] | None:
+    """What a validator is asked to do, and how the rule judged each candidate."""
     done = run.steps.get("propose")
     if not done or run.model is None:
         return None
     found = done["found"]
+    name = {"name": found.get("name") or run.model.name}
     words = {
-        "promote": _("Ponerlo en uso: todavía no hay ninguno."),
-        "challenge": _("Ponerlo a competir: que puntúe las mismas solicitudes y se vea con créditos reales."),
-        "leave": _("Dejarlo como candidato."),
+        "promote": _("Poner en uso %(name)s: todavía no hay ninguno.") % name,
+        "challenge": _("Poner a competir %(name)s: que puntúe las mismas solicitudes y se vea con créditos reales.")
+        % name,
+        "leave": _("No proponer ninguno: quedan como candidatos."),
     }
-    return {"words": words[found["act"]], "kind": "ok" if found["act"] != "leave" else "info"}
+    return {
+        "words": words[found["act"]],
+        "kind": "ok" if found["act"] != "leave" else "info",
+        "model": found.get("model"),
+        "judged": [_judged(one, found.get("model")) for one in found.get("judged", [])],
+    }
+
+
+def _judged(one: dict[str, Any], chosen: str | None) -> dict[str, Any]:
+    """A candidate as a line of the table."""
+    failed = {
+        "not_live": _("no puede decidir en vivo"),
+        "calibration": _("calibra peor que el límite"),
+        "fairness": _("trata peor a un grupo"),
+        "not_better": _("no es mejor que el que está en uso más allá del azar"),
+    }
+    gain = one["gain"]
+    return {
+        "model": one["model"],
+        "name": one["name"],
+        "log_loss": figure(one["log_loss"], 4),
+        "gain": interval(gain, 4) if gain else "—",
+        "ece": f"{figure(one['ece'], 4)} ≤ {figure(one['ece_limit'], 4)}"
+        if one["ece"] <= one["ece_limit"]
+        else f"{figure(one['ece'], 4)} > {figure(one['ece_limit'], 4)}",
+        "ratio": figure(one["approval_ratio"], 2),
+        "chosen": one["model"] == chosen,
+        "why": [failed[why] for why in one["failed"]],
+    }
