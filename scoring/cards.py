@@ -69,7 +69,11 @@ def model_card(model: ScoringModel) -> Card:
                 [(name, _figure(evaluation, name)) for name in FIGURES if name in evaluation],
                 [table for table in (_lift(evaluation), _calibration(evaluation), _vintages(evaluation)) if table[2]],
             ),
-            Section(_("Trato por grupo"), tables=[_group(name, one) for name, one in _fairness(evaluation)]),
+            Section(
+                _("Trato por grupo"),
+                tables=[_group(name, one) for name, one in _fairness(evaluation)],
+                text="" if _fairness(evaluation) else _("Los datos no dicen nada de grupos de personas."),
+            ),
             Section(
                 _("Límites"),
                 text=_(
