@@ -172,7 +172,9 @@ def _proposal(run: TrainingRun) -> dict[str, Any] | None:
         "promote": _("Poner en uso %(name)s: todavía no hay ninguno.") % name,
         "challenge": _("Poner a competir %(name)s: que puntúe las mismas solicitudes y se vea con créditos reales.")
         % name,
-        "leave": _("No proponer ninguno: quedan como candidatos."),
+        "leave": _("No proponer ninguno: quedan como candidatos.")
+        if found.get("known", True)
+        else _("No proponer ninguno: no hay suficientes personas en las cuales medirlo junto al que está en uso."),
     }
     return {
         "words": words[found["act"]],
