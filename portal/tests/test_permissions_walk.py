@@ -518,8 +518,6 @@ def world(institution: Institution, other_institution: Institution, assessed: An
             url="https://caja.example/avisos", events=[], secret="x", created_by_id=people["manager"].user_id
         ).pk,
         "form": "json",
-        "report": "anexo-5",
-        "on": "2020-01-31",
         "kind": "access",
         "number": 1,
         "subject_type": "lending.application",
