@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any, Final
 from uuid import UUID
@@ -23,6 +23,7 @@ from lending.models import (
     RollMonth,
     VintageMonth,
 )
+from lending.schedules import add_months
 
 ZERO: Final = Decimal(0)
 PAR30: Final = Sum("principal", filter=Q(bucket__in=OVER_30))
@@ -175,25 +176,29 @@ def parts(name: str, last: date, before: date | None, part: Slice) -> list[Part]
     return sorted(found, key=lambda one: (-(one.par30 or ZERO), -one.principal, str(one.key)))
 
 
-def flows(since: date, part: Slice) -> list[Flow]:
-    """Disbursements and what fell due, month by month from the one of `since`."""
+def flows(since: date, last: date, part: Slice) -> list[Flow]:
+    """Disbursements and what fell due, every month from the one of `since` to the last close."""
     rows = (
         part.of(PortfolioFlow.objects.filter(on__gte=since.replace(day=1)))
         .annotate(month=TruncMonth("on"))
         .values("month")
         .annotate(
-            through=Max("on"),
             count=Sum("loans"),
             paid_out=Sum("disbursed"),
             fell_due=Sum("due"),
             timely=Sum("on_time"),
         )
-        .order_by("month")
     )
-    return [
-        Flow(row["month"], row["through"], row["count"], row["paid_out"], row["fell_due"], row["timely"])
-        for row in rows
-    ]
+    found = {row["month"]: row for row in rows}
+    months, month = [], since.replace(day=1)
+    while month <= last:
+        following = add_months(month, 1)
+        row = found.get(month) or dict.fromkeys(("count", "paid_out", "fell_due", "timely"), 0)
+        through = min(following - timedelta(days=1), last)
+        figures = [Decimal(row[name]) for name in ("paid_out", "fell_due", "timely")]
+        months.append(Flow(month, through, row["count"], *figures))
+        month = following
+    return months
 
 
 def vintages(part: Slice, quarters: int = 4) -> dict[date, list[tuple[int, Decimal]]]:

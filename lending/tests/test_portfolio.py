@@ -73,7 +73,7 @@ def test_branches_stand_worst_first_with_their_change(book):
 
 
 def test_what_moved_is_kept_by_day_and_summed_by_month(institution, product, book):
-    flow = portfolio.flows(LAST, Slice())[-1]
+    flow = portfolio.flows(LAST, LAST, Slice())[-1]
     assert (flow.month, flow.through, flow.loans, flow.disbursed) == (date(2026, 10, 1), LAST, 2, Decimal(2000))
     summarise_day(on=LAST)
     assert PortfolioFlow.objects.filter(on=LAST).count() == 1

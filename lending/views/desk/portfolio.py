@@ -29,6 +29,7 @@ from lending.selectors.products import policy_in_force
 
 PER_PAGE: Final = 50
 MILLION: Final = Decimal(1_000_000)
+THOUSAND: Final = Decimal(1_000)
 ROLL_TO: Final = (*BUCKETS, "paid", "charged_off")
 
 
@@ -60,7 +61,7 @@ def portfolio_page(request: InstitutionRequest, slug: str) -> HttpResponse:
     now = standings.get(last) or Standing(last, {}, 0, portfolio.ZERO, portfolio.ZERO)
     before = standings.get(days[-2]) if len(days) > 1 else None
     shown = days[-form.period :]
-    flows = portfolio.flows(shown[0], part)
+    flows = portfolio.flows(shown[0], last, part)
     policy = policy_in_force()
     page = reverse("lending:desk_portfolio_loans", args=[slug])
 
@@ -223,8 +224,9 @@ def par30_chart(days: Sequence[Standing], limit: Decimal) -> Chart:
 
 
 def disbursed_chart(flows: Sequence[Flow]) -> Chart:
-    millions = [float((flow.disbursed / MILLION).quantize(Decimal("0.001"))) for flow in flows]
-    note = _("Millones de soles por mes")
+    large = max((flow.disbursed for flow in flows), default=Decimal(0)) >= MILLION / 2
+    unit, note = (MILLION, _("Millones de soles por mes")) if large else (THOUSAND, _("Miles de soles por mes"))
+    amounts = [float((flow.disbursed / unit).quantize(Decimal("0.01"))) for flow in flows]
     if flows and (flows[-1].through + timedelta(days=1)).day != 1:
         note = _("%(note)s; %(month)s va hasta el día %(day)s") % {
             "note": note,
@@ -236,7 +238,7 @@ def disbursed_chart(flows: Sequence[Flow]) -> Chart:
         note=note,
         label=_("Desembolsos de %(count)s meses; el último, %(money)s.")
         % {"count": len(flows), "money": short_money(flows[-1].disbursed) if flows else ""},
-        plot=column_plot(millions, [month_name(flow.month) for flow in flows], form=plain_mark, current=len(flows) - 1),
+        plot=column_plot(amounts, [month_name(flow.month) for flow in flows], form=plain_mark, current=len(flows) - 1),
         columns=[_("Mes"), _("Desembolsado"), _("Créditos"), _("Cobrado a tiempo")],
         rows=[
             [
