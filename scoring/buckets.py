@@ -40,7 +40,7 @@ class Binning:
 
     def _buckets(self, away: float) -> np.ndarray:
         with np.errstate(over="ignore"):
-            moved = (self.edges - away + 0.0).astype(np.float32)
+            moved = (self.edges - away).astype(np.float32) + np.float32(0)
         return moved.view(np.uint16)[UPPER::2].astype(np.int64)
 
     def _steps(self, away: float) -> int:
@@ -60,8 +60,8 @@ class Binning:
         """
         if self.below is None:
             return np.searchsorted(self.edges, column, side="right")
-        # Adding also turns -0.0, whose bits are another bucket's, into 0.0.
         moved = np.add(column, -self.away).astype(np.float32)
+        moved += np.float32(0)  # turns -0.0, also of tiny negative numbers, whose bits are another bucket's, into 0.0
         found = self.below.take(moved.view(np.uint16)[UPPER::2], mode="clip").astype(np.int64)
         for _ in range(self.steps):
             found += column >= self.next_edge.take(found, mode="clip")

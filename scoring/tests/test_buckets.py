@@ -2,7 +2,7 @@ from bisect import bisect_right
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from scoring.buckets import Binning
@@ -17,6 +17,8 @@ def as_bisected(binning, values):
     return found == [bisect_right(list(binning.edges), value) for value in values]
 
 
+@example([-5e-324, 0.0], [])
+@example([0.0, 5e-162, 4e-44, 1.7976931348623157e308], [])
 @given(edges, st.lists(st.floats(), max_size=40))
 def test_bins_are_those_of_bisection_for_any_edges_and_values(cuts, values):
     binning = Binning([*cuts, np.inf])
