@@ -4,6 +4,7 @@ A reason travels as a code with plain parameters, is stored as such, and is word
 the reader's language. `advice` says what would change a no into a yes.
 """
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -56,6 +57,12 @@ def reason_text(code: str, params: Mapping[str, Any] | None = None) -> str:
     """The sentence of a code; an unknown code is shown as itself rather than hidden."""
     template = TEXTS.get(code)
     return str(template) % _shown(params or {}) if template else code
+
+
+def reason_title(code: str) -> str:
+    """The sentence of a code where its figures are not at hand: an ellipsis stands for each."""
+    template = TEXTS.get(code)
+    return re.sub(r"%\(\w+\)s", "…", str(template)).replace("%%", "%") if template else code
 
 
 def reason_advice(code: str, params: Mapping[str, Any] | None = None) -> str:

@@ -1,8 +1,11 @@
 """Audit entries in words for people. A test holds this table against every event that the code records."""
 
+from collections.abc import Iterator
+from functools import cache
 from typing import Any, Final
 
 from django.apps import apps
+from django.db.models import Field
 from django.utils.translation import gettext_lazy as _
 
 EVENTS: Final[dict[str, Any]] = {
@@ -338,6 +341,70 @@ FACTS: Final[dict[str, Any]] = {
     "total": _("total"),
     "method": _("método"),
     "at_counter": _("en agencia"),
+    "status": _("estado"),
+    "recommendation": _("propuesta del programa"),
+    "pd": _("PD"),
+    "auc": _("AUC"),
+    "attempt": _("intento"),
+    "automated": _("con programa"),
+    "score_id": _("puntaje guardado"),
+    "score_text": _("texto del puntaje"),
+    "facts_sha256": _("huella de los datos"),
+    "reason_sha256": _("huella del motivo"),
+    "products_that_fit": _("productos que alcanzan"),
+    "by": _("por"),
+    "columns": _("columnas"),
+    "contract": _("contrato"),
+    "count": _("cuántos"),
+    "created": _("creados"),
+    "cycle": _("ciclo"),
+    "dataset": _("conjunto de datos"),
+    "days_late": _("días de atraso"),
+    "effect": _("efecto"),
+    "field": _("campo"),
+    "format": _("formato"),
+    "guarantor": _("garante"),
+    "installments": _("cuotas"),
+    "itf": _("ITF"),
+    "k": _("grupo más pequeño (k)"),
+    "known_at": _("se supo"),
+    "late": _("con atraso"),
+    "lenders": _("entidades"),
+    "loan": _("crédito"),
+    "loans": _("créditos"),
+    "methods": _("formas de ingreso"),
+    "model_id": _("modelo"),
+    "movements": _("movimientos"),
+    "n": _("cuántos"),
+    "name": _("nombre"),
+    "new_person": _("persona nueva"),
+    "notify_by": _("avisar hasta"),
+    "offers": _("ofertas"),
+    "operator": _("operador"),
+    "posted": _("registrados"),
+    "published": _("publicados"),
+    "purge_on": _("se borra el"),
+    "purpose": _("finalidad"),
+    "read": _("leídos"),
+    "refinances": _("refinancia"),
+    "refused": _("rechazados"),
+    "replaces": _("reemplaza a"),
+    "report": _("reporte"),
+    "resolution": _("respuesta"),
+    "result": _("resultado"),
+    "resumed": _("reanudado"),
+    "reviewer": _("quién revisa"),
+    "rewritten": _("vueltos a cifrar"),
+    "rows": _("filas"),
+    "seed": _("semilla"),
+    "slug": _("dirección"),
+    "strategy": _("estrategia"),
+    "suppressed": _("suprimidos"),
+    "traffic": _("parte de las solicitudes"),
+    "trained_by": _("entrenado por"),
+    "trigger": _("por qué empezó"),
+    "unchanged": _("sin cambios"),
+    "which": _("cuáles"),
 }
 
 VALUES: Final[dict[str, Any]] = {
@@ -367,17 +434,37 @@ VALUES: Final[dict[str, Any]] = {
     "farm": _("campo"),
     "accepted": _("aceptado"),
     "rejected": _("rechazado"),
+    "all": _("todos"),
+    "sex": _("sexo"),
+    "password": _("contraseña"),
+    "mfa": _("segundo paso"),
 }
 
 
 def value_words(code: str) -> Any:
-    """A code among the facts for a person; the code itself where there are no words."""
-    return VALUES.get(code, code)
+    """A code among the facts for a person: of this table, or a choice of some model; else the code itself."""
+    return VALUES.get(code) or _choices().get(code, code)
 
 
 def fact_words(name: str) -> Any:
-    """A fact's name for a person; the name itself where there are no words."""
-    return FACTS.get(name, name)
+    """A fact's name for a person: of this table, or a field of some model; else the name itself."""
+    return FACTS.get(name) or _fields().get(name, name)
+
+
+def _ours() -> "Iterator[Field[Any, Any]]":
+    for model in apps.get_models():
+        if model.__module__.split(".")[0] in ("accounts", "scoring", "lending"):
+            yield from (field for field in model._meta.get_fields() if isinstance(field, Field))
+
+
+@cache
+def _fields() -> dict[str, Any]:
+    return {field.name: field.verbose_name for field in _ours() if field.verbose_name != field.name.replace("_", " ")}
+
+
+@cache
+def _choices() -> dict[str, Any]:
+    return {str(code): words for field in _ours() for code, words in field.flatchoices if not str(code).isdigit()}
 
 
 def event_words(event: str) -> str:

@@ -40,6 +40,17 @@ def event_literals(tree: ast.AST) -> set[str]:
     return found
 
 
+def fact_literals(tree: ast.AST) -> set[str]:
+    """Names of the facts that calls of audit.record name."""
+    return {
+        keyword.arg
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "record"
+        for keyword in node.keywords
+        if keyword.arg
+    }
+
+
 def recorded_events() -> set[str]:
     return {event for path in CODE for event in event_literals(ast.parse(path.read_text(encoding="utf-8")))}
 
@@ -48,6 +59,18 @@ def test_every_recorded_event_has_words():
     assert len(recorded_events()) > 20
     missing = recorded_events() - set(words.EVENTS)
     assert missing == set(), "add them to accounts/audit/words.py"
+
+
+def test_every_recorded_fact_has_words():
+    names = {name for path in CODE for name in fact_literals(ast.parse(path.read_text(encoding="utf-8")))}
+    assert len(names) > 80
+    assert {name for name in names if name not in words.FACTS and words.fact_words(name) == name} == set()
+
+
+def test_values_that_are_choices_of_a_model_are_read_in_words():
+    assert words.value_words("referred") == "En evaluación"
+    assert words.value_words("bureau") == "Consultar la central de riesgos"
+    assert words.value_words("04") == "04"
 
 
 def test_every_event_belongs_to_an_area_that_can_be_filtered():

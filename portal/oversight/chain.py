@@ -20,10 +20,12 @@ from accounts.audit import checkpoints
 from accounts.audit.sealer import Waiting, waiting
 from accounts.audit.words import EVENTS, event_words, fact_words, reason_words, subject_words, value_words
 from accounts.clock import LIMA
-from accounts.formats import format_money
+from accounts.formats import format_money, format_percent
 from accounts.models import ApiClient, AuditCheckpoint, AuditEntry, AuditSeal, Institution, Membership, User
 from accounts.models.people import Role
+from lending.facts import FACTS
 from lending.models import Application
+from lending.reasons import reason_title
 
 VERIFIED = "accounts.audit.verified"
 REGULATOR = "regulator"  # the connection of lend_regulator
@@ -242,6 +244,11 @@ def _value(name: str, value: Any, codes: Mapping[str, str]) -> str:
         if name == "amount":
             with suppress(InvalidOperation):
                 return format_money(Decimal(value))
+        if name == "pd":
+            with suppress(InvalidOperation):
+                return format_percent(Decimal(value), 1)
+        if name in ("reason_codes", "facts"):
+            return reason_title(value) if name == "reason_codes" else fact_label(value)
         return codes[value] if name == "application" and value in codes else str(value_words(value))
     if isinstance(value, int):
         return str(value)
@@ -258,6 +265,11 @@ def _value(name: str, value: Any, codes: Mapping[str, str]) -> str:
     if isinstance(value, dict):
         return ", ".join(f"{fact_words(key)}: {_value(key, one, codes)}" for key, one in value.items())
     return json.dumps(value, ensure_ascii=False)
+
+
+def fact_label(name: str) -> str:
+    """A declared fact as people know it; its name where the dictionary has forgotten it."""
+    return str(FACTS[name].label) if name in FACTS else name
 
 
 def history_of(window: Window, subject_type: str, subject_id: str) -> QuerySet[AuditEntry]:

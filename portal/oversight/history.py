@@ -127,15 +127,9 @@ def changes_in(event: str, facts: Mapping[str, Any]) -> Iterator[Change]:
     if event in ("lending.decision.proposed", "lending.application.decided"):
         yield Change(_("decisión"), "", _decided(facts))
     for name in facts.get("facts") or () if isinstance(facts.get("facts"), list) else ():
-        yield Change(_fact_label(name), _("declarado"), _("verificado"))
+        yield Change(chain.fact_label(name), _("declarado"), _("verificado"))
     for name in facts.get("fields") or () if isinstance(facts.get("fields"), list) else ():
         yield Change(str(fact_words(name)), "", _("cambiado"))
-
-
-def _fact_label(name: str) -> str:
-    from lending.facts import FACTS
-
-    return str(FACTS[name].label) if name in FACTS else name
 
 
 def _before_after(before: Any, after: Any) -> Iterator[Change]:

@@ -24,6 +24,7 @@ from lending.selectors.disparity import Choice, report
 from portal.oversight import fairness
 from portal.oversight.chain import REGULATOR, Window
 from scoring import drift
+from scoring.algorithms import ALGORITHMS
 from scoring.features.export import dictionary
 from scoring.models import Alarm, MonitoringReport, ScoringModel
 
@@ -155,7 +156,7 @@ def identity(found: Entry) -> list[tuple[str, str]]:
             % {"segment": model.get_segment_display().lower()},
         ),
         (_("Estado"), f"{model.get_status_display()}{f', {model.traffic} %' if model.traffic else ''}"),
-        (_("Algoritmo"), model.algorithm),
+        (_("Algoritmo"), str(ALGORITHMS[model.algorithm].label) if model.algorithm in ALGORITHMS else model.algorithm),
         (_("Huella del modelo"), model.sha256),
         (_("Entrenado"), format_day(model.trained_at)),
         (_("En uso desde"), format_day(model.promoted_at) if model.promoted_at else "–"),
@@ -171,14 +172,13 @@ def identity(found: Entry) -> list[tuple[str, str]]:
 
 def lineage(model: ScoringModel) -> list[tuple[str, str]]:
     data = model.dataset
-    source = ", ".join(f"{name}: {value}" for name, value in data.source.items() if not isinstance(value, (dict, list)))
     warnings = data.profile.get("warnings") or ()
     return [
         (_("Conjunto de datos"), str(data)),
         (_("Huella de los datos"), data.sha256),
         (_("Filas"), format_number(data.rows)),
         (_("Tasa de mora"), format_percent(data.target_rate)),
-        (_("Origen"), source[:400] or "–"),
+        (_("Origen"), data.origin),
         (_("Avisos de calidad"), "; ".join(str(one) for one in warnings)[:400] or _("ninguno")),
         (
             _("Semilla y versiones"),

@@ -4,6 +4,7 @@ from typing import ClassVar
 
 from django.db import models
 from django.db.models.functions import Now
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Institution, User
@@ -45,6 +46,17 @@ class Dataset(models.Model):
 
     def __str__(self) -> str:
         return f"{self.name} v{self.version}"
+
+    @property
+    def origin(self) -> str:
+        """Where it came from, in words."""
+        if "file" in self.source:
+            return str(self.source["file"])
+        return (
+            gettext("Créditos propios terminados")
+            if self.source.get("kind") == "outcomes"
+            else gettext("Personas generadas")
+        )
 
 
 class ScoringModel(models.Model):

@@ -108,7 +108,7 @@ def dataset_page(request: InstitutionRequest, slug: str, dataset_id: UUID) -> Ht
             "datasets",
             dataset=dataset,
             line=_line(dataset),
-            origin=_origin(dataset.source),
+            origin=dataset.origin,
             columns=[_column(name, one) for name, one in profile.get("columns", {}).items()],
             rejected=profile.get("rejected", [])[:50],
             rejected_count=profile.get("rejected_count", 0),
@@ -120,13 +120,6 @@ def dataset_page(request: InstitutionRequest, slug: str, dataset_id: UUID) -> Ht
             may_export=bool(dataset.file) and request.actor.can("scoring.export_dataset"),
         ),
     )
-
-
-def _origin(source: dict[str, Any]) -> str:
-    """Where a data set came from, in words."""
-    if "file" in source:
-        return str(source["file"])
-    return _("Créditos propios terminados") if source.get("kind") == "outcomes" else _("Personas generadas")
 
 
 def _column(name: str, one: dict[str, Any]) -> dict[str, Any]:
