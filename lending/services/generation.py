@@ -261,7 +261,7 @@ def _copy_loans(ground: _Ground, term: int, columns: dict[str, tuple[str, NDArra
               lpad(kind::text, 2, '0'), 'PEN', principal, tea / 1e8, 0.12,
               jsonb_build_object('principal', (principal / 100.0)::numeric(14, 2)::text,
                 'annual_rate_pct', trim_scale(tea / 1e6)::text, 'installments', %(term)s,
-                'disbursement_date', disbursed::text, 'insurance', jsonb_build_object('monthly_rate', '0.00075')),
+                'disbursement_date', disbursed::text, 'insurance', jsonb_build_object('monthly_rate', '0.075')),
               '[]', (%(branches)s::text[])[branch + 1], officer, 0, '', disbursed, first_due, matures,
               nullif(closed, '9999-12-31'), nullif(off, '9999-12-31'), nullif(judicial, '9999-12-31'), refinanced = 1,
               false, 0, principal, installment, %(term)s, owed, 0, 0, nullif(next_due, '9999-12-31'),
