@@ -1,7 +1,7 @@
 """Many rows for PostgreSQL at once: columns of arrays as binary `COPY`, and keys for them. Pure.
 
 Every column is as wide in each row, so that a million rows are one structured array and never touch a Python
-object. There is no NULL: the statement that takes the rows over turns a value into it.
+object. There is no NULL: the statement that takes the rows over turns a value into it, and takes the spaces off texts.
 """
 
 from collections.abc import Iterator, Mapping
@@ -9,6 +9,7 @@ from io import RawIOBase
 from typing import Any, Final
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 
 _HEADER: Final = b"PGCOPY\n\xff\r\n\0" + bytes(8)
@@ -18,20 +19,20 @@ FAR_DAY: Final = np.datetime64("9999-12-31", "D")  # stands for NULL
 _TYPES: Final = {"bigint": ">i8", "integer": ">i4", "smallint": ">i2", "date": ">i4", "uuid": "V16"}
 
 
-def binary_rows(columns: Mapping[str, tuple[str, NDArray[Any]]]) -> bytes:
+def binary_rows(columns: Mapping[str, tuple[str, Any]]) -> bytes:
     """Rows for `COPY … (FORMAT binary)`; columns map a name to its SQL type and values, all of one length.
 
-    Types: bigint, integer, smallint, date (datetime64[D]), uuid (uint8[n, 16]).
+    Types: bigint, integer, smallint, date (datetime64[D]), uuid (uint8[n, 16]), text (strings; spaces fill them up).
     """
-    kinds = [(kind, _TYPES[kind]) for kind, _values in columns.values()]
+    arrays = [(kind, _filled_up(values) if kind == "text" else values) for kind, values in columns.values()]
+    codes = [_TYPES.get(kind) or f"V{values.dtype.itemsize}" for kind, values in arrays]
     layout: list[tuple[str, str]] = [("fields", ">i2")]
-    for place, (_kind, code) in enumerate(kinds):
+    for place, code in enumerate(codes):
         layout += [(f"l{place}", ">i4"), (f"v{place}", code)]
-    count = len(next(iter(columns.values()))[1])
-    rows = np.zeros(count, np.dtype(layout))
-    rows["fields"] = len(kinds)
-    for place, (kind, values) in enumerate(columns.values()):
-        rows[f"l{place}"] = np.dtype(_TYPES[kind]).itemsize
+    rows = np.zeros(len(arrays[0][1]), np.dtype(layout))
+    rows["fields"] = len(arrays)
+    for place, (kind, values) in enumerate(arrays):
+        rows[f"l{place}"] = np.dtype(codes[place]).itemsize
         if kind == "date":
             rows[f"v{place}"] = (values.astype("datetime64[D]") - _EPOCH).astype(np.int64)
         elif kind == "uuid":
@@ -41,13 +42,28 @@ def binary_rows(columns: Mapping[str, tuple[str, NDArray[Any]]]) -> bytes:
     return _HEADER + rows.tobytes() + _TRAILER
 
 
+def _filled_up(texts: Any) -> NDArray[np.void]:
+    """Texts as UTF-8 of one width."""
+    array = pa.array(texts, pa.string()) if isinstance(texts, list) else texts
+    array = array.combine_chunks() if isinstance(array, pa.ChunkedArray) else array
+    _validity, places, data = array.buffers()
+    ends = np.frombuffer(places, np.int32)[array.offset : array.offset + len(array) + 1].astype(np.int64)
+    lengths = np.diff(ends)
+    width = max(int(lengths.max(initial=0)), 1)
+    filled = np.full(len(array) * width, ord(" "), np.uint8)
+    if ends[-1] > ends[0]:
+        into = np.repeat(np.arange(len(array)) * width - ends[:-1], lengths)
+        filled[into + np.arange(ends[0], ends[-1])] = np.frombuffer(data, np.uint8)[ends[0] : ends[-1]]
+    return filled.view(f"V{width}")
+
+
 def keys(milliseconds: NDArray[np.int64], random: np.random.Generator) -> NDArray[np.uint8]:
     """UUIDv7 keys uint8[n, 16] of instants since 1970; those of one instant are in the order they are given."""
     count = len(milliseconds)
     found = random.integers(0, 256, (count, 16), np.uint8)
     for byte in range(6):
         found[:, byte] = (milliseconds >> (8 * (5 - byte))) & 0xFF
-    order = np.arange(count, dtype=np.int64)
+    order = np.arange(count, dtype=np.int64)  # twenty bits of it
     found[:, 6] = 0x70 | ((order >> 16) & 0x0F)
     found[:, 7] = (order >> 8) & 0xFF
     found[:, 8] = 0x80 | ((order >> 2) & 0x3F)

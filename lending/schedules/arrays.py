@@ -51,28 +51,39 @@ class LevelSchedules:
         return _days(self.disbursed_on, self.due)
 
 
-def due_days(disbursed_on: Days, installments: int, into: Days | None = None) -> Days:
+def due_days(disbursed_on: Days, installments: int, into: Days | None = None, first: Days | None = None) -> Days:
     """Monthly due dates, datetime64[D] of shape [m, n], back to the seed day after short months.
 
-    `into`: memory for them, as in `level_schedules`.
+    `into`: memory for them, as in `level_schedules`. `first`: agreed first dates [n], NaT for the usual one.
     """
     disbursed = disbursed_on.astype("datetime64[D]")
-    months = disbursed.astype("datetime64[M]")
-    seeds = (disbursed - months.astype("datetime64[D]")).astype(np.int64)
+    months, seeds = _month_and_day(disbursed)
+    if first is not None:
+        given = ~np.isnat(first)
+        month, day = _month_and_day(np.where(given, first, disbursed))
+        cut_short = (day == _month_and_day((month + 1).astype("datetime64[D]") - 1)[1]) & (day < seeds)
+        months = np.where(given, month - 1, months)
+        seeds = np.where(given & ~cut_short, day, seeds)
     due = np.empty((installments, len(disbursed)), "datetime64[D]") if into is None else into
     if not due.size:
         return due
     dates = due.view(np.int64)
-    first = months.min()
-    calendar = np.arange(first, months.max() + installments + 1)
+    earliest = months.min()
+    calendar = np.arange(earliest, months.max() + installments + 1)
     starts = calendar.astype("datetime64[D]").astype(np.int64)
     last = (calendar + 1).astype("datetime64[D]").astype(np.int64) - 1
     days = np.minimum(starts[:, None] + np.arange(_LONGEST_MONTH), last[:, None]).ravel()
-    places = (months - first).astype(np.int64) * _LONGEST_MONTH + seeds
+    places = (months - earliest).astype(np.int64) * _LONGEST_MONTH + seeds
     for row in range(installments):
         places += _LONGEST_MONTH
         np.take(days, places, out=dates[row], mode="clip")
     return due
+
+
+def _month_and_day(days: Days) -> tuple[Days, Int64]:
+    """The month of each day, and its place in it from 0."""
+    months = days.astype("datetime64[M]")
+    return months, (days - months.astype("datetime64[D]")).astype(np.int64)
 
 
 def level_schedules(
@@ -173,6 +184,15 @@ def period_rates(tea: Int64, days: NDArray[np.int16]) -> list[Float64]:
     if days.shape[1] == 1:
         return [table[place[length]] for length in days[:, 0]]
     return list(_spread(table, place, days))
+
+
+def rates_of(tea: Int64, days: Int64) -> Int64:
+    """The rate of so many days at each yearly rate (hundred-millionths), in units of 1e-10; all [n]."""
+    exact = np.expm1(np.log1p(tea / TEA_SCALE) * (days / DAYS_IN_YEAR)) * RATE_SCALE
+    whole = np.floor(exact + 0.5).astype(np.int64)
+    for place in np.flatnonzero(np.abs(exact - np.floor(exact) - 0.5) < np.maximum(1e-5, exact * 1e-13)):
+        whole[place] = scaled(period_rate(Decimal(int(tea[place])) / TEA_SCALE, int(days[place])))
+    return whole
 
 
 def _lengths(days: NDArray[np.int16]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:

@@ -76,20 +76,39 @@ def good_file(folder, name="cartera.csv"):
     return a_file(folder, loans=loans, paid=paid, name=name)
 
 
+def odd_file(folder):
+    """Loans that are worked out one by one, beside one that is not."""
+    loans = [
+        {**LOAN, "credito": "B-1", "primera_cuota": "2026-07-25"},
+        {**LOAN, "credito": "B-2", "primera_cuota": "2026-07-25", "seguro_mensual": "0.075"},
+        {**LOAN, "credito": "B-3", "monto": "60000000.00"},
+        {**LOAN, "credito": "B-4", "monto": "0.05", "tea": "0"},
+    ]
+    paid = [
+        {"credito": code, "referencia": f"{code}-{n}", "fecha": f"2026-{n + 7:02d}-28", "monto": "250.40"}
+        for code in ("B-1", "B-2", "B-3")
+        for n in (1, 2)
+    ]
+    return a_file(folder, loans=loans, paid=paid)
+
+
 def bring_in(institution, path, actor=SYSTEM, on=ON):
     with institution_scope(institution.pk):
         return import_portfolio(source=path, actor=actor, on=on)
 
 
-def test_every_imported_loan_is_what_a_replay_of_its_payments_gives(institution, product, tmp_path):
-    found = bring_in(institution, good_file(tmp_path))
-    assert (found.rows, found.applicants, found.loans, found.repayments) == (9, 2, 2, 5)
+@pytest.mark.parametrize(("make", "counts"), [(good_file, (9, 2, 2, 5)), (odd_file, (12, 2, 4, 6))])
+def test_every_imported_loan_is_what_a_replay_of_its_payments_gives(institution, product, tmp_path, make, counts):
+    found = bring_in(institution, make(tmp_path))
+    assert (found.rows, found.applicants, found.loans, found.repayments) == counts
     with institution_scope(institution.pk):
+        assert disagreements() == []
         for loan in Loan.objects.all():
             state = facts_of(loan).state(ON)
             assert (loan.principal_outstanding, loan.next_due_on, loan.advance) == (
                 state.principal, state.next_due_on, state.advance
             )  # fmt: skip
+            assert loan.installment == state.installment
             stored = Installment.objects.filter(loan=loan).order_by("place")
             assert len(stored) == len(state.lines) == 6
             for row, line in zip(stored, state.lines, strict=True):
@@ -104,9 +123,16 @@ def test_every_imported_loan_is_what_a_replay_of_its_payments_gives(institution,
                 parts = dict(Allocation.objects.filter(repayment=repayment).values_list("part", "amount"))
                 assert parts.get("principal", ZERO) == payment.principal
                 assert sum(parts.values()) == repayment.amount
+
+
+def test_late_money_pays_moratory_interest_and_insurance_is_its_percent_of_the_balance(institution, product, tmp_path):
+    bring_in(institution, good_file(tmp_path))
+    with institution_scope(institution.pk):
         late = Loan.objects.get(external_ref="A-2")
         assert late.next_due_on == date(2026, 8, 10)
-        assert Installment.objects.filter(loan=late).aggregate(sum=Sum("paid_moratory"))["sum"] > 0
+        first = Installment.objects.get(loan=late, place=0)
+        assert first.insurance == Decimal("0.90")  # 0.075 % of S/ 1,200
+        assert first.paid_moratory > 0
 
 
 def test_documents_are_sealed_and_hashed_as_anybody_elses(institution, product, tmp_path):

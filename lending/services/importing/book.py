@@ -1,10 +1,6 @@
-"""The checked file as a book: who, which loans on which terms, what was paid, and how each loan stands by our engine.
+"""The file as a book, checked cell by cell: who, which loans on which terms, and what was paid."""
 
-The plan and every payment's parts are worked out by the code that services loans, so that the next payment,
-reversal or replay of an imported loan finds what was imported, to the cent.
-"""
-
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
@@ -17,28 +13,15 @@ from django.utils.translation import gettext as _
 from numpy.typing import NDArray
 
 from lending.identity import BadIdentity, clean_document, clean_phone
-from lending.money import format_money, from_centimos
+from lending.money import from_centimos
 from lending.portfolio_files import CellError, Sheet
 from lending.provisions import DEFAULT_CLASS_RULES
-from lending.schedules.contract import read_request
-from lending.schedules.servicing import PARTS, Event, EventKind, PrepaymentStrategy, ServicingRules
-from lending.schedules.state import LoanState, state_of
 from lending.schedules.terms import InvalidTerms
 
 CREDIT_TYPES: Final = tuple(rule["credit_type"] for rule in DEFAULT_CLASS_RULES)
 MOST_INSTALLMENTS: Final = 600
 _TEA_MAX: Final = 1_000_000_000  # millionths of a percent: 1,000 %
-_NO_DAY: Final = np.datetime64("1970-01-01", "D")
-
-
-@dataclass(slots=True)
-class ImportedLoan:
-    """One loan of the file, with the places of its payments."""
-
-    place: int
-    terms: dict[str, Any]
-    state: LoanState
-    payments: NDArray[np.int64]
+NO_DAY: Final = np.datetime64("1970-01-01", "D")
 
 
 @dataclass(slots=True)
@@ -91,7 +74,7 @@ class Book:
         born = people.days("nacimiento")
         ages = (np.datetime64(self.on, "D") - born).astype(int) // 365
         people.refuse(
-            (born != _NO_DAY) & ((ages < 18) | (ages > 110)), "nacimiento", _("La persona debe tener de 18 a 110 años")
+            (born != NO_DAY) & ((ages < 18) | (ages > 110)), "nacimiento", _("La persona debe tener de 18 a 110 años")
         )
         regions = people.texts("departamento")
         people.refuse(
@@ -134,7 +117,7 @@ class Book:
         paid_out, first = loans.days("desembolso"), loans.days("primera_cuota")
         loans.refuse(paid_out > today, "desembolso", _("El desembolso no puede ser después del día de la cartera"))
         loans.refuse(
-            (first != _NO_DAY) & (first <= paid_out),
+            (first != NO_DAY) & (first <= paid_out),
             "primera_cuota",
             _("La primera cuota vence después del desembolso"),
         )
@@ -159,45 +142,17 @@ class Book:
         paid.refuse(_filled(paid, "monto") & (amount == 0), "monto", _("El monto debe ser mayor que cero"))
         out = values["paid_out"][values["loan"]] if len(self.loans) else day
         paid.refuse(
-            (day != _NO_DAY) & (day < out) & (out != _NO_DAY),
+            (day != NO_DAY) & (day < out) & (out != NO_DAY),
             "fecha",
             _("El pago es anterior al desembolso del crédito"),
         )
         paid.refuse(day > np.datetime64(self.on, "D"), "fecha", _("El pago es posterior al día de la cartera"))
         values.update(day=day, paid=amount)
 
-    # How each loan stands
+    # How a loan goes on
 
-    def standing(self) -> Iterator[ImportedLoan]:
-        """Every loan worked out, in the order of the file; those that do not go together are reported and left out."""
-        values = self.values
-        order = np.lexsort((np.arange(len(self.paid)), values["day"].astype(np.int64), values["loan"]))
-        ends = np.searchsorted(values["loan"][order], np.arange(len(self.loans) + 1))
-        days, amounts = values["day"].astype(object), values["paid"]
-        for place in range(len(self.loans)):
-            payments = order[ends[place] : ends[place + 1]]
-            terms = self._terms(place)
-            events = [
-                Event(
-                    kind=EventKind.REPAYMENT, on=days[at], amount=from_centimos(amounts[at]),
-                    strategy=PrepaymentStrategy.ADVANCE,
-                )
-                for at in payments
-            ]  # fmt: skip
-            try:
-                agreed, _events, _rules = read_request(terms)
-                rate = Decimal(int(values["moratory"][place])).scaleb(-8)
-                state = state_of(agreed, events, ServicingRules(moratory_rate=rate), self.on)
-            except InvalidTerms as error:
-                self._refuse_terms(place, payments, error)
-                continue
-            if values["has_balance"][place] and state.principal != from_centimos(values["balance"][place]):
-                message = _("El saldo no cuadra: con estos datos y pagos el capital pendiente es %(saldo)s")
-                self._refuse(place, "saldo", message % {"saldo": format_money(state.principal)})
-                continue
-            yield ImportedLoan(place, terms, state, payments)
-
-    def _terms(self, place: int) -> dict[str, Any]:
+    def terms(self, place: int) -> dict[str, Any]:
+        """What was agreed, as `simulate_schedule` reads it."""
         values = self.values
         terms: dict[str, Any] = {
             "principal": str(from_centimos(values["amount"][place])),
@@ -205,28 +160,21 @@ class Book:
             "installments": int(values["count"][place]),
             "disbursement_date": str(values["paid_out"][place]),
         }
-        if values["first"][place] != _NO_DAY:
+        if values["first"][place] != NO_DAY:
             terms["first_due_date"] = str(values["first"][place])
         if values["insurance"][place]:
-            terms["insurance"] = {"monthly_rate": f"{Decimal(int(values['insurance'][place])).scaleb(-8):f}"}
+            terms["insurance"] = {"monthly_rate": _plain(values["insurance"][place])}
         return terms
 
-    def _refuse_terms(self, place: int, payments: NDArray[np.int64], error: InvalidTerms) -> None:
-        if error.field == "events" and len(payments):
-            row = int(self.paid.rows[payments[-1]])
-            self.errors.append(CellError("pagos", row, "monto", error.message))
-            return
-        columns = {"principal": "monto", "annual_rate_pct": "tea", "installments": "cuotas",
-                   "first_due_date": "primera_cuota", "disbursement_date": "desembolso"}  # fmt: skip
-        self._refuse(place, columns.get(error.field, "monto"), error.message)
+    def refuse_terms(self, place: int, error: InvalidTerms) -> None:
+        """Report the cell that no schedule can be worked out with."""
+        columns = {"annual_rate_pct": "tea", "installments": "cuotas", "first_due_date": "primera_cuota",
+                   "disbursement_date": "desembolso", "insurance.monthly_rate": "seguro_mensual"}  # fmt: skip
+        self.refuse(place, columns.get(error.field, "monto"), error.message)
 
-    def _refuse(self, place: int, column: str, message: str) -> None:
+    def refuse(self, place: int, column: str, message: str) -> None:
+        """Report a cell of a loan."""
         self.errors.append(CellError("creditos", int(self.loans.rows[place]), column, message))
-
-
-def parts_of(payment: Any) -> dict[str, Decimal]:
-    """Where a payment went, without empty parts."""
-    return {part: amount for part in (*PARTS, "advance") if (amount := getattr(payment, part))}
 
 
 def re_digits(values: pa.ChunkedArray, count: int) -> NDArray[np.bool_]:

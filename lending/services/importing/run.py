@@ -28,10 +28,11 @@ from accounts.numbering import LOANS, RECEIPTS, next_number
 from accounts.tenancy.scope import current_institution_id, institution_scope
 from lending.ledger import ACCRUED, ADVANCES, CURRENT, OPENING
 from lending.models import Applicant, LedgerEntry, Loan, PortfolioImport, Product, Repayment
-from lending.money import ZERO
+from lending.money import ZERO, from_centimos
 from lending.portfolio_files import TABLES, CellError, UnreadableFile, read_file
-from lending.services.importing.book import Book, ImportedLoan
+from lending.services.importing.book import Book
 from lending.services.importing.copying import Copies
+from lending.services.importing.standing import Standing, standings, total_by
 from lending.services.ledger import accounting_day
 from lending.services.store import forget_sealed, keep_sealed, open_sealed
 
@@ -160,22 +161,22 @@ def _import(
     book.check()
     _refuse_known(book)
     if book.errors:
-        list(book.standing() if not _unreadable(book) else ())  # the balances that do not agree as well
+        if not _unreadable(book):
+            list(standings(book))  # the balances that do not agree as well
         raise ImportRefused(book.errors)
     found = Imported(rows=sum(map(len, sheets.values())), applicants=len(book.people))
     number, receipt = next_number(Loan, LOANS, FIRST_NUMBER), next_number(Repayment, RECEIPTS, FIRST_NUMBER)
     with connection.cursor() as cursor:
         copies = Copies(cursor, current_institution_id(), book, number, receipt)
         copies.people(*_sealed(book))
-        for loan in book.standing():
+        for standing in standings(book):
             if not book.errors:
-                copies.add(loan)
-                _add_up(found, loan, book, on)
-            if progress and loan.place % 1_000 == 999:
-                progress(loan.place + 1, len(book.loans))
+                copies.add(standing)
+                _add_up(found, standing, book)
+            if progress:
+                progress(standing.first + len(standing), len(book.loans))
         if book.errors:
             raise ImportRefused(book.errors)
-        copies.flush()
         copies.move()
     found.loans, found.repayments = len(book.loans), len(book.paid)
     _open_books(found, row, on)
@@ -206,8 +207,8 @@ def _refuse_known(book: Book) -> None:
         book.errors += book.paid.errors
 
 
-def _sealed(book: Book) -> tuple[list[str], list[str], list[str], list[str]]:
-    """Keys, sealed documents, hashes and mobiles of the people; those known by document keep their key."""
+def _sealed(book: Book) -> tuple[dict[str, UUID], list[str], list[str]]:
+    """Keys of those known by the hash of their document; sealed documents and hashes of all."""
     institution = Institution.objects.get(pk=current_institution_id())
     documents, kinds = book.values["documents"], book.values["kinds"]
     by_kind = {kind: lookup_hashes(institution.uuid, f"document:{kind}", documents) for kind in set(kinds)}
@@ -216,26 +217,18 @@ def _sealed(book: Book) -> tuple[list[str], list[str], list[str], list[str]]:
     for start in range(0, len(hashes), 20_000):
         part = hashes[start : start + 20_000]
         known |= dict(Applicant.objects.filter(document_hash__in=part).values_list("document_hash", "pk"))
-    keys = [str(known.get(mark) or uuid7()) for mark in hashes]
-    return keys, encrypt_many(documents), hashes, book.values["phones"]
+    return known, encrypt_many(documents), hashes
 
 
-def _add_up(found: Imported, loan: ImportedLoan, book: Book, on: date) -> None:
+def _add_up(found: Imported, standing: Standing, book: Book) -> None:
     """The opening balances by product."""
-    state = loan.state
-    product = list(book.products.values())[book.values["product"][loan.place]][0]
-    running = next((line for line in state.lines if line.due_on > on), None)
-    earned = sum((line.earned for line in state.lines if line.due_on <= on), ZERO)
-    if running:
-        start = max(
-            (line.due_on for line in state.lines if line.due_on <= on),
-            default=book.values["paid_out"][loan.place].item(),
-        )
-        days = (running.due_on - start).days
-        earned += Decimal((2 * int(running.earned * 100) * (on - start).days + days) // (2 * days)).scaleb(-2)
-    found.sums[product, CURRENT] += state.principal
-    found.sums[product, ACCRUED] += earned - state.total("paid_interest")
-    found.sums[product, ADVANCES] -= state.advance
+    places = slice(standing.first, standing.first + len(standing))
+    product, keys = book.values["product"][places], [key for key, _segment in book.products.values()]
+    on = (book.on - date(1970, 1, 1)).days
+    earned = standing.earned(on, book.values["paid_out"][places].astype("int64"))
+    for account, amounts in ((CURRENT, standing.owed), (ACCRUED, earned), (ADVANCES, -standing.found.advance)):
+        for key, amount in zip(keys, total_by(product, amounts, len(keys)), strict=True):
+            found.sums[key, account] += from_centimos(amount)
 
 
 def _open_books(found: Imported, row: PortfolioImport, on: date) -> None:

@@ -1,0 +1,229 @@
+"""How the loans of a file stand: their plans and payments as arrays, some tens of thousands of loans at a time.
+
+What arrays cannot tell for certain (very large sums, very many installments for a few céntimos, a first period of its
+own length with insurance) is worked out loan by loan by the code that services them; the rest agrees with it to the
+cent.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from typing import Any, Final
+
+import numpy as np
+from django.utils.translation import gettext as _
+from numpy.typing import NDArray
+
+from lending.money import format_money, from_centimos
+from lending.schedules.arrays import TEA_SCALE, Int64, due_days, level_schedules
+from lending.schedules.contract import read_request
+from lending.schedules.replay import NEVER, Payments, Plans, Replay, replay
+from lending.schedules.servicing import LINE_FIELD, PARTS, Event, EventKind, PrepaymentStrategy, ServicingRules
+from lending.schedules.state import LoanState, state_of
+from lending.schedules.terms import MAX_YEAR, InvalidTerms
+from lending.services.importing.book import NO_DAY, Book
+
+CHUNK: Final = 20_000  # loans
+_LONGEST_MONTH: Final = 31
+_FITS: Final = 4e8  # soles' céntimos times a rate: with ten decimals inside 64 bits
+_RATE_OF_INSURANCE: Final = 100  # millionths of a percent in units of 1e-10
+_WHOLE: Final = 10**8  # all of it, in millionths of a percent
+
+
+@dataclass(slots=True)
+class Standing:
+    """Loans `first` to `first + n` of the file: their lines, their payments, and what came of them."""
+
+    first: int
+    plans: Plans
+    outstanding: Int64  # by line, of the plan
+    days: Int64
+    payments: Int64  # places in the file, by loan and day
+    paid_for: Int64  # the loan (of the chunk) of each payment
+    found: Replay
+    level: Int64  # [n]: what is called the installment
+    owed: Int64  # [n]: principal, due or not
+
+    def __len__(self) -> int:
+        return len(self.level)
+
+    @property
+    def next_due(self) -> Int64:
+        """The day of the oldest line not settled [n]; NEVER where all is paid."""
+        open_ = np.where(self.found.settled == NEVER, self.plans.due, NEVER)
+        return np.minimum.reduceat(open_, self.plans.starts[:-1])
+
+    @property
+    def closed(self) -> Int64:
+        """The day on which all was paid [n]; NEVER for loans that go on."""
+        return np.maximum.reduceat(self.found.settled, self.plans.starts[:-1])
+
+    def earned(self, on: int, paid_out: Int64) -> Int64:
+        """Interest earned until `on` and not yet paid [n]: of lines due whole, of the running one by its days."""
+        plans, starts = self.plans, self.plans.starts
+        due = plans.due <= on
+        whole = np.add.reduceat(np.where(due, plans.interest, 0) - self.found.paid["interest"], starts[:-1])
+        running = self.found.fallen
+        goes_on = running < starts[1:]
+        line = np.where(goes_on, running, starts[:-1])
+        since = np.where(line > starts[:-1], plans.due[line - 1], paid_out)
+        length = np.maximum(plans.due[line] - since, 1)
+        share = (2 * plans.interest[line] * (on - since) + length) // (2 * length)
+        return whole + np.where(goes_on, share, 0)
+
+
+def standings(book: Book) -> Iterator[Standing]:
+    """Every loan worked out, in the order of the file; what does not go together is reported."""
+    values = book.values
+    order = np.lexsort((np.arange(len(book.paid)), values["day"].astype(np.int64), values["loan"]))
+    ends = np.searchsorted(values["loan"][order], np.arange(len(book.loans) + 1))
+    for first in range(0, len(book.loans), CHUNK):
+        places = slice(first, min(first + CHUNK, len(book.loans)))
+        yield _Chunk(book, places, order, ends).standing()
+
+
+class _Chunk:
+    def __init__(self, book: Book, places: slice, order: Int64, ends: Int64) -> None:
+        self.book, self.first = book, places.start
+        self.on = int(np.datetime64(book.on, "D").astype(np.int64))
+        self.loans = {name: book.values[name][places] for name in (
+            "amount", "count", "tea", "moratory", "insurance", "paid_out", "first", "balance", "has_balance",
+        )}  # fmt: skip
+        self.paid_out = self.loans["paid_out"].astype(np.int64)
+        bounds = ends[places.start : places.stop + 1]
+        self.payments = order[bounds[0] : bounds[-1]]
+        self.bounds = bounds - bounds[0]
+        starts = np.concatenate([[0], np.cumsum(self.loans["count"])])
+        self.plans = Plans(starts, *(np.zeros(starts[-1], np.int64) for _column in range(5)))
+        self.outstanding = np.zeros(starts[-1], np.int64)
+        self.level = np.zeros(len(self.paid_out), np.int64)
+
+    def standing(self) -> Standing:
+        careful = self._careful()
+        plain = ~careful
+        for count in np.unique(self.loans["count"][plain]):
+            self._plan(np.flatnonzero(plain & (self.loans["count"] == count)), int(count))
+        values, plans = self.book.values, self.plans
+        day, amount = values["day"][self.payments].astype(np.int64), values["paid"][self.payments]
+        found = replay(plans, Payments(self.bounds, day, amount), self.loans["moratory"], self.on)
+        total = plans.principal + plans.interest + plans.insurance + plans.fees
+        self.level = np.where(found.fallen < plans.starts[1:], self.level, total[plans.starts[:-1]])
+        states = {int(loan): self._state(int(loan)) for loan in np.flatnonzero(careful)}
+        for loan, state in states.items():
+            if state is not None:
+                self._take_over(loan, state, found)
+        unpaid = plans.principal - found.paid["principal"]
+        standing = Standing(
+            self.first, plans, self.outstanding, self._days(), self.payments,
+            np.repeat(np.arange(len(self.level)), np.diff(self.bounds)), found, self.level,
+            np.add.reduceat(unpaid, plans.starts[:-1]),
+        )  # fmt: skip
+        self._check_balances(standing, [loan for loan, state in states.items() if state is None])
+        return standing
+
+    def _careful(self) -> NDArray[np.bool_]:
+        """Loans that are worked out one by one."""
+        loans, first = self.loans, self.loans["first"]
+        given = first != NO_DAY
+        regular = ~given | (first == due_days(loans["paid_out"], 1)[0])
+        longest = np.where(given, np.maximum((first - loans["paid_out"]).astype(np.int64), 0), 0) + _LONGEST_MONTH
+        late = np.maximum(self.on - self.paid_out, 0)
+        rate = np.maximum(_growth(loans["tea"], longest), _growth(loans["moratory"], late))
+        return (
+            (loans["amount"] * np.maximum(rate, 1) >= _FITS)
+            | (loans["amount"] < loans["count"])
+            | (loans["insurance"] >= _WHOLE)
+            | ((loans["insurance"] > 0) & ~regular)
+            | (first.astype("datetime64[Y]").astype(np.int64) + 1970 > MAX_YEAR)
+        )
+
+    def _plan(self, which: Int64, count: int) -> None:
+        """Plans of the loans of so many installments."""
+        loans = {name: values[which] for name, values in self.loans.items()}
+        first = np.where(loans["first"] == NO_DAY, np.datetime64("NaT"), loans["first"])
+        due = due_days(loans["paid_out"], count, first=first)
+        found = level_schedules(
+            loans["amount"], loans["tea"], loans["paid_out"], due, loans["insurance"] * _RATE_OF_INSURANCE
+        )
+        lines = self.plans.starts[which] + np.arange(count)[:, None]
+        for into, part in (
+            (self.plans.due, due.astype(np.int64)), (self.plans.principal, found.principal),
+            (self.plans.interest, found.interest), (self.plans.insurance, found.insurance),
+            (self.outstanding, found.outstanding),
+        ):  # fmt: skip
+            into[lines] = part
+        self.level[which] = found.installment
+
+    def _days(self) -> Int64:
+        """The length of each line's period."""
+        starts, due = self.plans.starts, self.plans.due
+        before = np.concatenate([[0], due[:-1]])
+        before[starts[:-1]] = self.paid_out
+        return due - before
+
+    # One by one
+
+    def _state(self, loan: int) -> LoanState | None:
+        values, payments = self.book.values, self.payments[self.bounds[loan] : self.bounds[loan + 1]]
+        events = [
+            Event(
+                kind=EventKind.REPAYMENT, on=values["day"][at].astype(date), amount=from_centimos(values["paid"][at]),
+                strategy=PrepaymentStrategy.ADVANCE,
+            )
+            for at in payments
+        ]  # fmt: skip
+        try:
+            agreed, _events, _rules = read_request(self.book.terms(self.first + loan))
+            rate = Decimal(int(self.loans["moratory"][loan])) / TEA_SCALE
+            return state_of(agreed, events, ServicingRules(moratory_rate=rate), self.book.on)
+        except InvalidTerms as error:
+            self.book.refuse_terms(self.first + loan, error)
+            return None
+
+    def _take_over(self, loan: int, state: LoanState, found: Replay) -> None:
+        """What was worked out for one loan, into the arrays of all."""
+        start = self.plans.starts[loan]
+        for at, line in enumerate(state.lines, start):
+            self.plans.due[at] = _day(line.due_on)
+            self.outstanding[at] = _cents(line.outstanding)
+            for part in PARTS[1:]:
+                getattr(self.plans, part)[at] = _cents(getattr(line, part))
+            for part in LINE_FIELD.values():
+                found.paid[part][at] = _cents(getattr(line, f"paid_{part}"))
+            found.moratory[at] = _cents(line.moratory)
+            found.through[at], found.settled[at] = _day(line.moratory_through), _day(line.settled_on)
+        found.fallen[loan] = start + sum(line.due_on <= state.on for line in state.lines)
+        for at, payment in enumerate(state.payments, self.bounds[loan]):
+            for part, amounts in found.parts.items():
+                amounts[at] = _cents(getattr(payment, part))
+        found.advance[loan] = _cents(state.advance)
+        first = state.lines[0]
+        self.level[loan] = _cents(state.installment or first.total - first.moratory)
+
+    def _check_balances(self, standing: Standing, wrong: list[int]) -> None:
+        differs = self.loans["has_balance"] & (standing.owed != self.loans["balance"])
+        differs[wrong] = False
+        message = _("El saldo no cuadra: con estos datos y pagos el capital pendiente es %(saldo)s")
+        for loan in np.flatnonzero(differs):
+            saldo = format_money(from_centimos(standing.owed[loan]))
+            self.book.refuse(self.first + int(loan), "saldo", message % {"saldo": saldo})
+
+
+def _growth(rate: Int64, days: Int64) -> NDArray[np.float64]:
+    return np.expm1(np.log1p(rate / TEA_SCALE) * (days / 360))
+
+
+def _cents(amount: Decimal) -> int:
+    return int(amount.scaleb(2))
+
+
+def _day(day: date | None) -> int:
+    return NEVER if day is None else (day - date(1970, 1, 1)).days
+
+
+def total_by(places: Any, amounts: Int64, count: int) -> Int64:
+    """Sums of whole amounts by place [count]."""
+    sums = np.zeros(count, np.int64)
+    np.add.at(sums, places, amounts)
+    return sums
