@@ -198,7 +198,7 @@ def _bare(institution: Institution, on: date, count: int) -> None:
     chunk = f"""
         INSERT INTO benchmark_close_state SELECT %(i)s, %(on)s, b.id, b.days, b.sbs_class, {provision}
         FROM (SELECT {columns}, {rules.class_sql("l.credit_type", days)} AS sbs_class, {days} AS days
-              FROM lending_loan l WHERE l.institution_id = %(i)s AND l.id > %(after)s AND l.id <= %(through)s
+              FROM lending_loan l WHERE l.institution_id = %(i)s AND l.id >= %(since)s AND l.id < %(until)s
                 AND l.status = 'active') b
         ORDER BY b.id
     """  # noqa: S608  (rules, no input)
@@ -208,13 +208,13 @@ def _bare(institution: Institution, on: date, count: int) -> None:
             while True:
                 with institution_scope(institution.pk), connection.cursor() as cursor:
                     cursor.execute(
-                        "SELECT id, after, through FROM benchmark_close_chunk WHERE done_at IS NULL ORDER BY n LIMIT 1"
+                        "SELECT id, since, until FROM benchmark_close_chunk WHERE done_at IS NULL ORDER BY n LIMIT 1"
                         " FOR UPDATE SKIP LOCKED"
                     )
                     claimed = cursor.fetchone()
                     if claimed is None:
                         return
-                    cursor.execute(chunk, {**values, "after": claimed[1], "through": claimed[2]})
+                    cursor.execute(chunk, {**values, "since": claimed[1], "until": claimed[2]})
                     cursor.execute("UPDATE benchmark_close_chunk SET done_at = now() WHERE id = %s", [claimed[0]])
         finally:
             if count > 1:

@@ -1,5 +1,6 @@
 from typing import ClassVar
 
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
@@ -116,10 +117,13 @@ class CloseChunk(InstitutionOwned):
 
     on = models.DateField()
     n = models.PositiveIntegerField()
-    after = models.UUIDField()  # keys above this one …
-    through = models.UUIDField()  # … up to this one
+    since = models.UUIDField()  # keys from this one …
+    until = models.UUIDField()  # … up to this one, without it
+    # Its loans whose debtor is worse than normal, the class by the loan alone and that of the debtor.
+    classed = ArrayField(models.UUIDField(), default=list)
+    own = ArrayField(models.SmallIntegerField(), default=list)
+    debtor = ArrayField(models.SmallIntegerField(), default=list)
     loans = models.PositiveIntegerField(default=0)
-    changed = models.PositiveIntegerField(default=0)
     done_at = models.DateTimeField(null=True, blank=True)
 
     class Meta(InstitutionOwned.Meta):

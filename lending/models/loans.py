@@ -129,11 +129,6 @@ class Loan(InstitutionOwned):
     next_due_on = models.DateField(null=True, blank=True)  # of the oldest installment not settled, due or not
     state_on = models.DateField(null=True, blank=True)  # the day its lines and figures are worked out for
     revision = models.PositiveIntegerField(default=0)  # one more with every event posted
-    # what the last nightly close found; the pages show them with their date
-    closed_through = models.DateField(null=True, blank=True)
-    days_late = models.PositiveIntegerField(default=0)
-    sbs_class = models.PositiveSmallIntegerField(default=0)  # of the debtor: 0 normal … 4 loss
-    provision = MoneyField(default=0)
 
     class Meta(InstitutionOwned.Meta):
         constraints: ClassVar = [
@@ -157,6 +152,7 @@ class Loan(InstitutionOwned):
             models.Index(fields=["institution", "status", "next_due_on"], name="loan_worklist"),
             models.Index(fields=["institution", "applicant"], name="loan_applicant"),
             models.Index(fields=["institution"], condition=models.Q(is_refinanced=True), name="loan_refinanced"),
+            models.Index(fields=["institution"], condition=models.Q(advance__gt=0), name="loan_advance"),
         ]
 
     def __str__(self) -> str:
@@ -169,7 +165,7 @@ class Installment(InstitutionOwned):
     Lines that a restructure replaced are in `Restructure.before`; payments outside the plan have n = 0.
     """
 
-    loan = InstitutionForeignKey(Loan, models.PROTECT, related_name="installment_set")
+    loan = InstitutionForeignKey(Loan, models.PROTECT, related_name="installment_set", db_index=False)
     place = models.PositiveSmallIntegerField()  # order of the line, from 0
     n = models.PositiveSmallIntegerField()
     kind = models.CharField(max_length=12, default="installment")
@@ -215,6 +211,11 @@ class Installment(InstitutionOwned):
                 fields=["institution", "due_on"],
                 condition=models.Q(settled_on__isnull=True),
                 name="installment_unsettled",
+            ),
+            models.Index(
+                fields=["institution", "loan", "due_on"],
+                condition=models.Q(settled_on__isnull=True),
+                name="installment_open",
             ),
             models.Index(fields=["institution", "due_on"], name="installment_due"),
         ]

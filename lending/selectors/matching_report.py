@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from django.db import connection
 
+from accounts.clock import today
 from accounts.tenancy.scope import current_institution_id
 
 LATE: Final = 30  # days, as PAR30 counts
@@ -54,7 +55,7 @@ LEFT JOIN lending_offerfeedback f ON f.institution_id = %(institution)s AND f.ap
 TOTAL: Final = f"{SHOWN} SELECT '', {COUNTS} FROM shown s {RATED}"  # noqa: S608  (fixed text)
 BY_PRODUCT: Final = f"""{SHOWN}
 SELECT p.name, {COUNTS},
-  count(l.id), count(l.id) FILTER (WHERE l.days_late > {LATE})
+  count(l.id), count(l.id) FILTER (WHERE l.next_due_on < %(today)s::date - {LATE})
 FROM shown s
 JOIN lending_productversion v ON v.institution_id = %(institution)s AND v.id = s.product_version_id
 JOIN lending_product p ON p.institution_id = %(institution)s AND p.id = v.product_id {RATED}
@@ -87,7 +88,7 @@ def offers_in_all(start: date) -> Line:
 
 def offers_by_product(start: date) -> list[Line]:
     """The same for each product, with the loans they became and those more than 30 days late."""
-    return _lines(BY_PRODUCT, start)
+    return _lines(BY_PRODUCT, start, today=today())
 
 
 def offers_by_place(start: date) -> list[Line]:

@@ -1,11 +1,12 @@
-"""The norm's classes, past-due days and provision rates in force on a day."""
+"""The norm's classes, past-due days and provision rates in force on a day, and what the last close found."""
 
 from datetime import date
 from typing import Any
+from uuid import UUID
 
-from django.db.models import Q
+from django.db.models import Max, Q
 
-from lending.models import ClassRule, ProvisionRate
+from lending.models import ClassRule, CloseRun, DailyLoanState, ProvisionRate
 from lending.provisions import RiskRules
 
 
@@ -18,3 +19,9 @@ def risk_rules(on: date) -> RiskRules:
         ClassRule.objects.filter(in_force).order_by("valid_from"),
         ProvisionRate.objects.filter(in_force).order_by("valid_from"),
     )
+
+
+def last_state(loan_id: UUID) -> DailyLoanState | None:
+    """How the last nightly close found a loan; None before its first, or once it owes nothing."""
+    last = CloseRun.objects.filter(finished_at__isnull=False).aggregate(last=Max("on"))["last"]
+    return DailyLoanState.objects.filter(loan_id=loan_id, on=last).first()

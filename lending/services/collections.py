@@ -59,19 +59,20 @@ def log_contact(
     if loan.status not in COLLECTED:
         raise InvalidState(_("Este crédito no debe nada: no hay qué cobrar."))
     promise = _checked(channel, result, next_on, promised, promised_on)
+    days_late = max((today() - loan.next_due_on).days, 0) if loan.next_due_on else 0
     written = ContactNote.objects.create(
         loan=loan,
         channel=channel,
         result=result,
         note=note.replace("\x00", "").strip()[:400],
-        days_late=loan.days_late,
+        days_late=days_late,
         by_id=actor.user_id,
         next_on=next_on,
     )
     if promise:
         _promise(written, loan, actor, *promise)
     audit.record(
-        actor, "lending.contact.logged", written, loan=loan.pk, channel=channel, result=result, days_late=loan.days_late
+        actor, "lending.contact.logged", written, loan=loan.pk, channel=channel, result=result, days_late=days_late
     )
     return written
 

@@ -229,7 +229,7 @@ def _batch(
         "off": ("date", np.where(written_off, on - 5, FAR_DAY)),
         "judicial": ("date", np.where((late > 150) & (random.random(count) < 0.4) & ~written_off, on - 20, FAR_DAY)),
         "refinanced": ("smallint", refinanced), "installment": ("bigint", lines.installment),
-        "owed": ("bigint", owed), "next_due": ("date", next_due), "late": ("integer", late),
+        "owed": ("bigint", owed), "next_due": ("date", next_due),
     })  # fmt: skip
 
     def by_loan(values: Any) -> NDArray[Any]:
@@ -255,7 +255,7 @@ def _copy_loans(ground: _Ground, term: int, columns: dict[str, tuple[str, NDArra
               recognised_guarantee, guarantee_kind, disbursed_on, first_due_on, matures_on, closed_on, charged_off_on,
               judicial_on, is_refinanced, is_rescheduled, deferred_yield, disbursed, installment, installments,
               principal_outstanding, advance, refunded, next_due_on,
-              state_on, revision, days_late, sbs_class, provision)
+              state_on, revision)
             SELECT id, %(i)s, number, applicant, product, '',
               CASE WHEN off <> '9999-12-31' THEN 'charged_off' WHEN owed = 0 THEN 'paid' ELSE 'active' END,
               lpad(kind::text, 2, '0'), 'PEN', principal, tea / 1e8, 0.12,
@@ -265,7 +265,7 @@ def _copy_loans(ground: _Ground, term: int, columns: dict[str, tuple[str, NDArra
               '[]', (%(branches)s::text[])[branch + 1], officer, 0, '', disbursed, first_due, matures,
               nullif(closed, '9999-12-31'), nullif(off, '9999-12-31'), nullif(judicial, '9999-12-31'), refinanced = 1,
               false, 0, principal, installment, %(term)s, owed, 0, 0, nullif(next_due, '9999-12-31'),
-              %(on)s, 1, late, 0, 0
+              %(on)s, 1
             FROM new_loan ORDER BY id
             """,
             {"i": ground.institution.pk, "term": term, "branches": list(BRANCHES), "on": ground.on},

@@ -23,9 +23,11 @@ from lending.ledger import charge_off_lines, negated
 from lending.models import Loan, Parameter, Restructure
 from lending.money import format_money, to_centimos
 from lending.parameters import legal_values_on
+from lending.provisions import LOSS
 from lending.schedules.contract import write_event
 from lending.schedules.servicing import FORGIVABLE, Event, EventKind
 from lending.schedules.state import LoanState
+from lending.selectors.risk import last_state
 from lending.services.refinancing import new_terms, refinance
 from lending.services.servicing import LoanWork, begin_work, catch_up, settle
 
@@ -279,7 +281,8 @@ def _lost(loan: Loan, state: LoanState) -> None:
     days = legal_values_on(state.on, Parameter.Code.CHARGE_OFF_DAYS)[Parameter.Code.CHARGE_OFF_DAYS]
     if loan.status != Status.ACTIVE:
         raise InvalidState(_("El crédito ya no está vigente."))
-    if state.days_late < days and loan.sbs_class < 4:
+    found = last_state(loan.pk)
+    if state.days_late < days and (found is None or found.sbs_class < LOSS):
         raise InvalidState(
             _("Solo se castiga un crédito clasificado en pérdida; este tiene %(days)s días de atraso.")
             % {"days": state.days_late},
@@ -287,7 +290,7 @@ def _lost(loan: Loan, state: LoanState) -> None:
         )
     if state.advance:
         raise InvalidState(_("El crédito tiene dinero pagado por adelantado: no se castiga."))
-    if loan.provision < state.principal:
+    if found is None or found.provision < state.principal:
         raise InvalidState(
             _("El crédito no está provisionado por completo: ejecuta el cierre del día y vuelve a intentarlo."),
             code="not_provisioned",

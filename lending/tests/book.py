@@ -39,7 +39,7 @@ def make_loan(institution: Institution, product: Product, **changes: Any) -> Loa
     loan = Loan.objects.create(
         number=number, applicant=applicant, product=product, principal=principal, tea=Decimal("0.5"),
         moratory_tea=Decimal("0.1"), terms={}, disbursed=principal, installment=principal, installments=1,
-        principal_outstanding=principal, days_late=days_late,
+        principal_outstanding=principal,
         **{"status": Loan.Status.ACTIVE, "disbursed_on": on - timedelta(days=days_late + 30), "next_due_on": due_on,
            **changes},
     )  # fmt: skip
@@ -73,3 +73,13 @@ def close_book(institution: Institution, on: date) -> None:
             weighted_tea=0,
         )  # fmt: skip
     CloseRun.objects.create(on=on, finished_at=timezone.now())
+
+
+def found_lost(loan: Loan, on: date) -> None:
+    """A close of `on` found the loan lost and wholly provisioned; a day before the test's own, or its books close."""
+    CloseRun.objects.get_or_create(on=on, defaults={"finished_at": timezone.now()})
+    figures = dict.fromkeys(("principal", "overdue", "past_due"), loan.principal)
+    DailyLoanState.objects.get_or_create(loan=loan, on=on, defaults={
+        "credit_type": loan.credit_type, "situation": 0, "accrued": 0, "receivable": 0, "moratory": 0,
+        "days_late": 130, "loan_class": 4, "sbs_class": 4, "provision": Decimal(100_000), **figures,
+    })  # fmt: skip

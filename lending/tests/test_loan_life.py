@@ -34,6 +34,7 @@ from lending.services.restructures import (
     waive,
 )
 from lending.services.servicing import use_advances
+from lending.tests.book import found_lost
 from lending.tests.loans import START, active_loan, legal_caps, staff
 from lending.tests.test_repayments import check
 
@@ -130,7 +131,7 @@ class Life:
         self.loan = Loan.objects.get(refinances=self.loan)
 
     def charged_off(self, share: int, pick: int) -> None:
-        Loan.objects.filter(pk=self.loan.pk).update(provision=Decimal(100_000), sbs_class=4)
+        found_lost(self.loan, START - timedelta(days=1))
         self.changed(charge_off_loan)
 
     def taken_back(self, share: int, pick: int) -> None:

@@ -38,6 +38,7 @@ from lending.services.restructures import (
     undo_charge_off,
     waive,
 )
+from lending.tests.book import found_lost
 from lending.tests.loans import START, active_loan, legal_caps, staff
 from lending.tests.test_loans import balances
 from lending.tests.test_repayments import FIRST_DUE, check, lines
@@ -237,7 +238,7 @@ class TestRefinancing:
 class TestChargeOff:
     @pytest.fixture
     def lost(self, loan) -> Loan:
-        Loan.objects.update(provision=Decimal(3000), sbs_class=4)
+        found_lost(loan, START - timedelta(days=1))
         return loan
 
     @pytest.fixture

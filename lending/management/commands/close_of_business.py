@@ -55,7 +55,7 @@ class Command(InstitutionCommand):
             raise CommandError(f"{institution.slug}: {_words(refusal)}") from refusal
         return [
             {
-                "on": day.on.isoformat(), "loans": day.loans, "changed": day.changed, "seconds": day.seconds,
+                "on": day.on.isoformat(), "loans": day.loans, "seconds": day.seconds,
                 "already": day.already,
                 "steps": {name: {"rows": s.get("rows"), "seconds": s["seconds"]} for name, s in day.steps.items()},
             }

@@ -47,7 +47,6 @@ class CloseReport:
 
     on: date
     loans: int = 0
-    changed: int = 0
     seconds: float = 0.0
     already: bool = False
     steps: dict[str, dict[str, Any]] = field(default_factory=dict)
@@ -91,8 +90,8 @@ def close_day(
     if not close.begin():
         report.already = True
         return report
-    close.step("debtors", close.class_debtors)
     close.step("chunks", close.plan_chunks)
+    close.step("debtors", close.class_debtors)
     close.work_chunks()
     close.step("states", close.count_states)
     close.step("summary", close.sum_up)
@@ -139,7 +138,6 @@ class _Close:
             done = run.progress
             self.report.steps = dict(done)
             self.report.loans = done.get("states", {}).get("rows", 0)
-            self.report.changed = done.get("states", {}).get("changed", 0)
             return run.finished_at is None
 
     def step(self, name: str, act: Callable[[], Any]) -> None:
@@ -176,8 +174,10 @@ class _Close:
 
     def class_debtors(self) -> int:
         with connection.cursor() as cursor:
-            cursor.execute("SET LOCAL enable_seqscan = off; SET LOCAL jit = off")
-        return self.execute(statements.debtors(risk_rules(self.on)))
+            cursor.execute("SET LOCAL jit = off")
+            bounds = list(CloseChunk.objects.filter(on=self.on).order_by("n").values_list("since", flat=True))
+            cursor.execute(statements.debtors(risk_rules(self.on)), {**self.values, "bounds": bounds})
+            return int(cursor.fetchone()[0])
 
     def plan_chunks(self) -> int:
         return self.execute(statements.CHUNKS)
@@ -224,15 +224,15 @@ class _Close:
             claimed = cursor.fetchone()
             if claimed is None:
                 return None
-            key, _number, after, through = claimed
+            chunk = dict(zip(("key", "since", "until"), claimed, strict=True))
             cursor.execute(statements.TUNING)
-            cursor.execute(self.chunk, {**self.values, "after": after, "through": through})
-            loans, changed = cursor.fetchone()
+            cursor.execute(self.chunk, {**self.values, **chunk})
+            loans = cursor.fetchone()[0]
             cursor.execute(statements.UNTUNED)
             cursor.execute(
-                "UPDATE lending_closechunk SET done_at = now(), loans = %(loans)s, changed = %(changed)s"
+                "UPDATE lending_closechunk SET done_at = now(), loans = %(loans)s"
                 " WHERE institution_id = %(i)s AND id = %(key)s",
-                {**self.values, "loans": loans, "changed": changed, "key": key},
+                {"i": self.institution_id, "loans": loans, "key": chunk["key"]},
             )
         return int(loans)
 
@@ -245,8 +245,7 @@ class _Close:
                 self._one_chunk()
             chunks = list(CloseChunk.objects.filter(on=self.on))
         self.report.loans = sum(chunk.loans for chunk in chunks)
-        self.report.changed = sum(chunk.changed for chunk in chunks)
-        return {"rows": self.report.loans, "changed": self.report.changed, "chunks": len(chunks)}
+        return {"rows": self.report.loans, "chunks": len(chunks)}
 
     def sum_up(self) -> int:
         return self.execute(statements.SUMMARY)
@@ -258,9 +257,7 @@ class _Close:
         """The chunks are forgotten, the close is evidence."""
         CloseChunk.objects.filter(on=self.on).delete()
         run = CloseRun.objects.get(on=self.on)
-        audit.record(
-            self.actor, "lending.close.done", run, on=self.on, loans=self.report.loans, changed=self.report.changed
-        )
+        audit.record(self.actor, "lending.close.done", run, on=self.on, loans=self.report.loans)
         outbox.publish("lending.close.done", run, on=self.on.isoformat())
         return 1
 

@@ -32,12 +32,11 @@ _MOVES: Final = {
     INSERT INTO lending_loan (id, institution_id, number, applicant_id, product_id, external_ref, status, credit_type,
       currency, principal, tea, moratory_tea, terms, allocation_order, branch, recognised_guarantee, guarantee_kind,
       disbursed_on, first_due_on, matures_on, closed_on, is_refinanced, is_rescheduled, deferred_yield, disbursed,
-      installment, installments, principal_outstanding, advance, refunded, next_due_on, state_on, revision, days_late,
-      sbs_class, provision)
+      installment, installments, principal_outstanding, advance, refunded, next_due_on, state_on, revision)
     SELECT id, %(i)s, number, applicant, product, rtrim(ref), CASE WHEN closed = {_FAR} THEN 'active' ELSE 'paid' END,
       rtrim(kind), 'PEN', principal, tea / 1e8, moratory / 1e8, terms::jsonb, '[]', rtrim(branch), 0, '', paid_out,
       first_due, matures, nullif(closed, {_FAR}), false, false, 0, principal, installment, installments, owed, advance,
-      0, nullif(next_due, {_FAR}), %(on)s, 1, greatest(%(on)s::date - next_due, 0), 0, 0
+      0, nullif(next_due, {_FAR}), %(on)s, 1
     FROM new_loan
     """,  # noqa: S608  (constants)
     "disbursement": """
