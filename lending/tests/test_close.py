@@ -229,9 +229,10 @@ def test_missed_days_are_closed_in_order_and_each_is_a_day_of_its_own(institutio
 def a_loan(applicant, product, on, *, number, days_late=0, principal=Decimal(900), **more):
     """A loan of three installments whose oldest unpaid one is `days_late` days old."""
     first = on - timedelta(days=days_late) if days_late else on + timedelta(days=10)
+    paid_out = more.pop("disbursed_on", first - timedelta(days=30))
     loan = Loan.objects.create(
         applicant=applicant, product=product, number=number, status="active", principal=principal, tea=Decimal("0.5"),
-        moratory_tea=Decimal("0.12"), terms={}, disbursed_on=first - timedelta(days=30), disbursed=principal,
+        moratory_tea=Decimal("0.12"), terms={}, disbursed_on=paid_out, disbursed=principal,
         principal_outstanding=principal, next_due_on=first, installments=3, **more,
     )  # fmt: skip
     for place in range(3):
@@ -295,6 +296,27 @@ def test_refinanced_aligned_and_judicial_loans(institution, product, yesterday):
         assert balance("1406", yesterday) == 900
         assert balance("1404", yesterday) == 1800
         assert balance("1401", yesterday) == 900
+
+
+def test_a_refinanced_loan_is_no_better_than_the_one_it_replaced(institution, product, yesterday):
+    before = yesterday - timedelta(days=1)
+    with institution_scope(institution.pk):
+        old = a_loan(person(1), product, before, number=1, days_late=70)
+    close(institution, before)
+    with institution_scope(institution.pk):
+        Loan.objects.filter(pk=old.pk).update(status="refinanced", principal_outstanding=0, next_due_on=None)
+        LedgerEntry.objects.bulk_create(
+            LedgerEntry(institution_id=institution.pk, on=yesterday, account=account, amount=amount, loan=old,
+                        product=product, event="lending.loan.refinanced", journal=old.pk)
+            for account, amount in ((PAST_DUE, Decimal(-900)), ("1103", Decimal(900)))
+        )  # fmt: skip
+        new = a_loan(
+            old.applicant, product, yesterday, number=2, is_refinanced=True, refinances=old, disbursed_on=yesterday
+        )
+    close(institution, yesterday)
+    with institution_scope(institution.pk):
+        assert last_state(old.pk) is None
+        assert last_state(new.pk).sbs_class == 3
 
 
 def test_what_is_booked_after_the_day_does_not_change_the_day(institution, product, yesterday):

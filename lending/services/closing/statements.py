@@ -23,7 +23,13 @@ _PRINCIPAL: Final = ", ".join(f"'{code}'" for code in PRINCIPAL)
 # A chunk is a range of keys: fresh rows have no statistics, and a nested loop over what looks like one row, or a scan
 # of the whole book for each chunk, would take minutes. Expressions that are used again stand behind OFFSET 0, or
 # PostgreSQL would work them out at every use.
-_TUNED: Final = {"enable_nestloop": "off", "enable_seqscan": "off", "jit": "off", "work_mem": "'64MB'"}
+_TUNED: Final = {
+    "enable_nestloop": "off",
+    "enable_mergejoin": "off",
+    "enable_seqscan": "off",
+    "jit": "off",
+    "work_mem": "'64MB'",
+}
 TUNING: Final = "; ".join(f"SET LOCAL {name} = {value}" for name, value in _TUNED.items())
 UNTUNED: Final = "; ".join(f"SET LOCAL {name} = DEFAULT" for name in _TUNED)
 
@@ -63,7 +69,9 @@ def _least_class(rules: RiskRules) -> str:
     months = " ".join(f"WHEN '{code}' THEN {rule.refinanced_months}" for code, rule in rules.types.items())
     return f"""(CASE WHEN NOT l.is_refinanced THEN 0 ELSE greatest(0, (
       SELECT greatest(CASE l.credit_type {started} END, coalesce(
-          (SELECT o.sbs_class FROM lending_loan o WHERE o.institution_id = %(i)s AND o.id = l.refinances_id), 0))
+          (SELECT s.sbs_class FROM lending_dailyloanstate s WHERE s.institution_id = %(i)s
+            AND s.loan_id = l.refinances_id AND s."on" = (SELECT max(c."on") FROM lending_closerun c
+              WHERE c.institution_id = %(i)s AND c."on" < l.disbursed_on AND c.finished_at IS NOT NULL)), 0))
         - (extract(year FROM p.since)::int * 12 + extract(month FROM p.since)::int)
           / (CASE l.credit_type {months} END)
       FROM (SELECT age(%(on)s, coalesce(max(CASE
@@ -155,7 +163,8 @@ book AS (
     l.moratory_tea, l.recognised_guarantee, l.guarantee_kind, l.is_refinanced,
     coalesce(l.judicial_on <= %(on)s, false) AS is_judicial,
     {_OUTSTANDING} AS principal, greatest(%(on)s::date - ({_OLDEST}), 0) AS days_late,
-    coalesce(x.interest, 0) AS taken_back, coalesce(d.own, 0::int2) AS loan_class, coalesce(d.debtor, 0::int2) AS sbs_class,
+    coalesce(x.interest, 0) AS taken_back,
+    coalesce(d.own, 0::int2) AS loan_class, coalesce(d.debtor, 0::int2) AS sbs_class,
     r.starts_on, r.due_on, r.earns, r.earned_before, r.collected, r.opening,
     CASE WHEN r.revision = l.revision AND r.starts_on <= %(on)s AND r.due_on > %(on)s THEN NULL ELSE (
       SELECT ARRAY[coalesce(max(due_on) FILTER (WHERE due_on <= %(on)s), l.disbursed_on) - {EPOCH},
