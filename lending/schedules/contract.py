@@ -44,6 +44,7 @@ from lending.schedules.terms import (
 
 Choice = TypeVar("Choice", bound=StrEnum)
 REQUIRED: Final = ("principal", "annual_rate_pct", "installments", "disbursement_date")
+COSTS: Final = ("interest", "insurance", "fees")  # of a planned payment
 WEEKDAYS: Final = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 _NUMBER = re.compile(r"-?\d{1,20}(\.\d{1,20})?")
 _ISO_DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
@@ -144,7 +145,7 @@ def _written(terms: LoanTerms, rules: ServicingRules) -> list[tuple[str, Callabl
         ("insurance", _write_insurance, terms.insurance, None),
         ("fees", lambda fees: [_shares(fee, when=str(fee.when)) for fee in fees], terms.fees, ()),
         ("disbursements", lambda parts: [_shares(part) for part in parts], terms.tranches, ()),
-        ("plan", lambda parts: [_shares(part) for part in parts], terms.plan, ()),
+        ("plan", lambda parts: [_shares(part, **_costs(part)) for part in parts], terms.plan, ()),
         ("down_payment_pct", lambda share: _plain(share * 100), terms.down_payment, 0),
         ("installment_rounding_multiple", _plain, terms.rounding_multiple, None),
         ("rounding_mode", lambda _even: "HALF_EVEN", terms.half_even, False),
@@ -169,6 +170,13 @@ def _shares(part: Any, **more: str) -> dict[str, str]:
         "pct": None if share is None else share * 100,
     }
     return more | {name: _plain(value) for name, value in written.items() if value is not None}
+
+
+def _costs(part: PlannedPayment) -> dict[str, str]:
+    """What a planned payment costs, where the plan says so."""
+    if part.interest is None:
+        return {}
+    return {name: _plain(getattr(part, name)) for name in COSTS if name == "interest" or getattr(part, name)}
 
 
 def _plain(value: Any) -> str:
@@ -298,7 +306,12 @@ def _tranche(fields: _Fields) -> Tranche:
 
 def _planned(fields: _Fields) -> PlannedPayment:
     payment = PlannedPayment(
-        fields.read("date", _date), fields.read("amount", _amount, None), fields.read("pct", _percent, None)
+        on=fields.read("date", _date),
+        amount=fields.read("amount", _amount, None),
+        share=fields.read("pct", _percent, None),
+        interest=fields.read("interest", _amount, None),
+        insurance=fields.read("insurance", _amount, Decimal(0)),
+        fees=fields.read("fees", _amount, Decimal(0)),
     )
     fields.refuse_unknown()
     return payment

@@ -5,7 +5,7 @@ from datetime import date
 from decimal import Decimal
 from typing import NamedTuple
 
-from lending.interest import effective_rate, fix_rate, nominal_rate, scaled
+from lending.interest import RATE_SCALE, divide, effective_rate, fix_rate, nominal_rate, scaled
 from lending.schedules.calendar import counted_days, counted_years, due_dates, starts_regular
 from lending.schedules.terms import Amortization, LoanTerms, RateType, RepayUnit
 
@@ -31,15 +31,26 @@ class Period(NamedTuple):
 
     def at(self, terms: LoanTerms) -> "Period":
         """The same period at the rates of other terms."""
+        if terms.gives_costs:  # the insurance goes on as the plan has it
+            return self._replace(rate=interest_rate(terms, self.n, self.years))
         return self._part(self.starts_on, self.due_on, self.days, terms)
 
     def _part(self, start: date, end: date, days: int, terms: LoanTerms) -> "Period":
         share = Decimal(days) / self.days if self.days else Decimal(0)
         years, months = self.years * share, self.months * share
-        return self._replace(
-            starts_on=start, due_on=end, days=days, years=years, months=months,
-            rate=interest_rate(terms, self.n, years), insurance_rate=_insurance_rate(terms, months),
+        rates = self._given(share) if terms.gives_costs else (
+            interest_rate(terms, self.n, years), _insurance_rate(terms, months)
         )  # fmt: skip
+        return self._replace(
+            starts_on=start, due_on=end, days=days, years=years, months=months, rate=rates[0], insurance_rate=rates[1]
+        )
+
+    def _given(self, share: Decimal) -> tuple[int, int]:
+        """Rates of a part of a period whose costs were given: interest grows with its days, insurance is by day."""
+        if share == 1:
+            return self.rate, self.insurance_rate
+        rate = scaled(effective_rate(Decimal(self.rate) / RATE_SCALE, share))
+        return rate, int((self.insurance_rate * share).to_integral_value())
 
 
 def periods_of(terms: LoanTerms, *, first_number: int = 1) -> list[Period]:
@@ -59,7 +70,21 @@ def periods_of(terms: LoanTerms, *, first_number: int = 1) -> list[Period]:
             alike[kind] = (years, insured, interest_rate(terms, n, years), _insurance_rate(terms, insured))
         periods.append(Period(n, start, due, days, *alike[kind]))
         start = due
-    return periods
+    return _as_given(periods, terms) if terms.gives_costs else periods
+
+
+def _as_given(periods: list[Period], terms: LoanTerms) -> list[Period]:
+    """The periods at the rates that the plan's own costs amount to."""
+    unit = 10**terms.decimals
+    balance, found = int(terms.principal * unit), []
+    for period, payment in zip(periods, terms.plan, strict=True):
+        rate, insured = (
+            divide(int((cost or 0) * unit) * RATE_SCALE, max(balance, 1))
+            for cost in (payment.interest, payment.insurance)
+        )
+        found.append(period._replace(rate=rate, insurance_rate=insured))
+        balance -= int((payment.amount or 0) * unit)
+    return found
 
 
 def drawn_between(periods: Sequence[Period], tranches: Sequence[Drawing]) -> int:

@@ -172,7 +172,7 @@ class Planner:
             paid_interest = 0
             if period.n > terms.grace_on_interest or last or (stop_when_paid and not balance):
                 paid_interest, waiting = waiting, 0
-            fees = self.fee_per_installment + fees_carried
+            fees = self._fee(period) + fees_carried
             insurance_carried = fees_carried = 0
             line = Line(period.n, period.due_on, period.days, principal, paid_interest, insurance, fees, balance)
             line.waiting, line.earned = waiting, interest + carried.earned * (place == 0)
@@ -219,6 +219,11 @@ class Planner:
             interests = [self.at_rate(self.flat_base, period.rate) for period in periods]
             return [self._to_multiple(part + interest) - interest for interest in interests]
         return [self._to_multiple(part)] * len(periods)
+
+    def _fee(self, period: Period) -> int:
+        if self.terms.gives_costs:
+            return int(self.terms.plan[period.n - 1].fees * self.unit)
+        return self.fee_per_installment
 
     def _plan_amount(self, n: int) -> int:
         payment = self.terms.plan[n - 1]

@@ -92,6 +92,7 @@ def _rate_is_stated(terms: LoanTerms) -> bool:
         and terms.days_in_year == DAYS_IN_YEAR
         and not terms.interest_free
         and not terms.grace_on_interest
+        and not terms.gives_costs
         and (
             terms.interest_period is InterestPeriod.DAILY
             or (terms.repay_unit is RepayUnit.MONTHS and terms.days_in_month == 30)

@@ -12,6 +12,7 @@ from django.utils.translation import gettext_noop as _  # translated only when a
 MAX_INSTALLMENTS: Final = 1200
 MAX_ANNUAL_RATE: Final = Decimal(100)  # 10,000 %
 MAX_PRINCIPAL: Final = Decimal("999999999999.99")
+MAX_GIVEN: Final = 10**10  # céntimos: below it, the rate that a given cost amounts to gives it back exactly
 MAX_YEAR: Final = 2300
 MAX_DAYS: Final = 36_600  # a hundred years
 _UNIT_DAYS: Final = {"days": 1, "weeks": 7, "months": 30}
@@ -99,11 +100,18 @@ class Tranche:
 
 @dataclass(frozen=True, slots=True)
 class PlannedPayment:
-    """One step of an irregular plan: principal due on a day, in soles or as a share of the whole."""
+    """One step of an irregular plan: principal due on a day, in soles or as a share of the whole.
+
+    A plan that comes from elsewhere says in all its steps what each costs, in soles: that stands as it is, and what
+    runs to a day or on a smaller balance follows the rates that these costs amount to.
+    """
 
     on: date
     amount: Decimal | None = None
     share: Decimal | None = None
+    interest: Decimal | None = None
+    insurance: Decimal = Decimal(0)
+    fees: Decimal = Decimal(0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -144,6 +152,11 @@ class LoanTerms:
 
     def __post_init__(self) -> None:
         check_terms(self)
+
+    @property
+    def gives_costs(self) -> bool:
+        """Whether the plan says what each installment costs, instead of the rate."""
+        return bool(self.plan) and self.plan[0].interest is not None
 
 
 def check_terms(terms: LoanTerms) -> None:
@@ -343,6 +356,49 @@ def _check_plan(terms: LoanTerms) -> None:
         not terms.grace_on_principal,
         "grace_on_principal_installments",
         _("El plan irregular ya dice cuándo se paga el capital"),
+    )
+    if terms.gives_costs or any(payment.insurance or payment.fees for payment in terms.plan):
+        _check_given(terms)
+
+
+def _check_given(terms: LoanTerms) -> None:
+    """A plan that says what each installment costs leaves nothing else to work out."""
+    _require(
+        all(payment.amount is not None and payment.interest is not None for payment in terms.plan),
+        "plan",
+        _("Si el plan dice lo que cuesta una cuota, cada una lleva su capital y su interés"),
+    )
+    costs = [(payment.amount, payment.interest, payment.insurance, payment.fees) for payment in terms.plan]
+    _require(
+        all(
+            part is not None and part.is_finite() and part >= 0 and _is_money(part, terms.decimals)
+            for parts in costs
+            for part in parts
+        ),
+        "plan",
+        _("Los montos del plan no son negativos ni llevan más decimales que la moneda"),
+    )
+    _require(
+        terms.principal.scaleb(terms.decimals) < MAX_GIVEN,
+        "principal",
+        _("El monto es demasiado grande para un plan con costos"),
+    )
+    _require(
+        sum(payment.amount or 0 for payment in terms.plan) == terms.principal,
+        "plan",
+        _("El capital de las cuotas del plan debe sumar el monto"),
+    )
+    left = terms.principal
+    for amount, interest, insurance, _fees in costs:
+        _require(bool(left) or not (interest or insurance), "plan", _("Sin capital pendiente no hay interés ni seguro"))
+        left -= amount or 0
+    usual = (terms.interest_method, terms.grace_on_interest, terms.interest_free, terms.down_payment)
+    _require(
+        usual == (InterestMethod.DECLINING_BALANCE, 0, 0, 0)
+        and not (terms.fees or terms.tranches)
+        and (terms.insurance is None or terms.insurance.base is InsuranceBase.OPENING_BALANCE),
+        "plan",
+        _("Un plan con costos ya lo dice todo: quita las demás condiciones"),
     )
 
 
