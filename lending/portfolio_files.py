@@ -1,7 +1,8 @@
-"""A book on paper: the template of three tables, read as columns and checked cell by cell. Pure.
+"""A book on paper: the template of four tables, read as columns and checked cell by cell. Pure.
 
-A workbook has a sheet for each table; a CSV has all of them, told apart by its first column, `tabla`. Values are
-text until they are checked; every wrong cell is reported with its row as the file counts, never only the first.
+A workbook has a sheet for each table; a CSV has all of them, told apart by its first column, `tabla`. The cronograma,
+the installments as the old system had them, may be left out. Values are text until they are checked; every wrong cell
+is reported with its row as the file counts, never only the first.
 """
 
 import csv
@@ -28,17 +29,26 @@ TABLES: Final[dict[str, tuple[str, ...]]] = {
         "cuotas", "desembolso", "primera_cuota", "agencia", "saldo",
     ),
     "pagos": ("credito", "referencia", "fecha", "monto"),
+    "cronograma": ("credito", "cuota", "vence", "capital", "interes", "seguro", "comision"),
 }  # fmt: skip
-OPTIONAL: Final = frozenset(
-    {"celular", "departamento", "tipo_credito", "tasa_moratoria", "seguro_mensual", "primera_cuota", "agencia", "saldo"}
-)
+OPTIONAL_TABLE: Final = "cronograma"
+OPTIONAL: Final = frozenset({
+    "celular", "departamento", "tipo_credito", "tasa_moratoria", "seguro_mensual", "primera_cuota", "agencia", "saldo",
+    "seguro", "comision",
+})  # fmt: skip
 EXAMPLES: Final = {
-    "clientes": ("dni", "41238765", "María Quispe Mamani", "1988-05-23", "987654321", "08"),
+    "clientes": (("dni", "41238765", "María Quispe Mamani", "1988-05-23", "987654321", "08"),),
     "creditos": (
-        "A-1001", "41238765", "capital-de-trabajo", "10", "3000.00", "45.5", "12", "0.075", "12", "2026-02-10",
-        "2026-03-10", "Sicuani", "1875.20",
+        ("A-1001", "41238765", "capital-de-trabajo", "10", "3000.00", "45.5", "12", "0.075", "12", "2026-02-10",
+         "2026-03-10", "Sicuani", "1875.20"),
+        ("A-1002", "41238765", "capital-de-trabajo", "10", "900.00", "45.5", "12", "", "2", "2026-09-10", "",
+         "Sicuani", "460.00"),
     ),
-    "pagos": ("A-1001", "R-1", "2026-03-10", "316.20"),
+    "pagos": (("A-1001", "R-1", "2026-03-10", "316.20"), ("A-1002", "R-2", "2026-10-10", "470.50")),
+    "cronograma": (
+        ("A-1002", "1", "2026-10-10", "440.00", "28.50", "0.70", "1.30"),
+        ("A-1002", "2", "2026-11-10", "460.00", "15.05", "0.35", "1.30"),
+    ),
 }  # fmt: skip
 WHICH: Final = "tabla"
 _MONEY, _RATE, _WHOLE = r"^\d{1,11}(\.\d{1,2})?$", r"^\d{1,4}(\.\d{1,6})?$", r"^\d{1,4}$"
@@ -163,7 +173,8 @@ def _csv(source: Path | IO[bytes]) -> dict[str, Sheet]:
     if not isinstance(source, Path):
         source.seek(0)
     headings = next(csv.reader(io.StringIO(start.decode("utf-8-sig"))), [])
-    _check_headings(headings, {WHICH, *(column for columns in TABLES.values() for column in columns)}, "CSV")
+    needed = {column for name, columns in TABLES.items() if name != OPTIONAL_TABLE for column in columns}
+    _check_headings(headings, {WHICH, *needed}, "CSV")
     table = pacsv.read_csv(
         source,
         parse_options=pacsv.ParseOptions(newlines_in_values=True),
@@ -178,13 +189,18 @@ def _csv(source: Path | IO[bytes]) -> dict[str, Sheet]:
     if not known.all():
         place = int(np.flatnonzero(~known)[0])
         raise UnreadableFile(
-            _("Fila %(row)s: la columna “tabla” dice “%(value)s”; debe decir clientes, creditos o pagos.")
+            _("Fila %(row)s: la columna “tabla” dice “%(value)s”; debe decir clientes, creditos, pagos o cronograma.")
             % {"row": place + 2, "value": table[WHICH][place].as_py()[:40]}
         )
     found = {}
     for name, columns in TABLES.items():
         mask = pc.equal(which, name)
-        part = table.filter(mask).select(list(columns))
+        part = table.filter(mask)
+        if not len(part) and name == OPTIONAL_TABLE:
+            found[name] = _empty(name)
+            continue
+        _check_headings(headings, set(columns), "CSV")
+        part = part.select(list(columns))
         found[name] = Sheet(name, _trimmed(part), rows[_flags(mask)])
     return found
 
@@ -193,6 +209,9 @@ def _workbook(source: Path | IO[bytes]) -> dict[str, Sheet]:
     book = load_workbook(source, read_only=True, data_only=True)
     found = {}
     for name, columns in TABLES.items():
+        if name not in book.sheetnames and name == OPTIONAL_TABLE:
+            found[name] = _empty(name)
+            continue
         if name not in book.sheetnames:
             raise UnreadableFile(_("Falta la hoja “%(sheet)s”. Descarga la plantilla.") % {"sheet": name})
         lines = book[name].iter_rows(values_only=True)
@@ -209,6 +228,11 @@ def _workbook(source: Path | IO[bytes]) -> dict[str, Sheet]:
         arrays = [pa.array([line[place] for line in values], pa.string()) for place in range(len(columns))]
         found[name] = Sheet(name, _trimmed(pa.table(arrays, names=list(columns))), np.array(rows, np.int64))
     return found
+
+
+def _empty(name: str) -> Sheet:
+    columns = TABLES[name]
+    return Sheet(name, pa.table([pa.array([], pa.string())] * len(columns), names=list(columns)), np.empty(0, np.int64))
 
 
 def _check_headings(found: Sequence[str], expected: set[str], where: str) -> None:
@@ -254,13 +278,13 @@ def _unscaled(values: Any) -> NDArray[np.int64]:
 
 
 def write_template(file: IO[bytes], name: str) -> None:
-    """An empty template with an example line in each table, as XLSX or CSV by the name's ending."""
+    """An empty template with examples in each table, as XLSX or CSV by the name's ending."""
     if name.lower().endswith(".xlsx"):
         book = Workbook(write_only=True)
         for table, columns in TABLES.items():
             sheet = book.create_sheet(table)
-            sheet.append(list(columns))
-            sheet.append(list(EXAMPLES[table]))
+            for line in (columns, *EXAMPLES[table]):
+                sheet.append(list(line))
         book.save(file)
         return
     headings = [WHICH, *dict.fromkeys(column for columns in TABLES.values() for column in columns)]
@@ -268,5 +292,5 @@ def write_template(file: IO[bytes], name: str) -> None:
     writer = csv.DictWriter(text, headings, restval="")
     writer.writeheader()
     for table, columns in TABLES.items():
-        writer.writerow({WHICH: table, **dict(zip(columns, EXAMPLES[table], strict=True))})
+        writer.writerows({WHICH: table, **dict(zip(columns, line, strict=True))} for line in EXAMPLES[table])
     file.write(text.getvalue().encode("utf-8-sig"))

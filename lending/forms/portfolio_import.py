@@ -13,7 +13,7 @@ class PortfolioFileForm(forms.Form):
 
     file = forms.FileField(
         label=_("Archivo CSV o XLSX"),
-        help_text=_("Con las tres tablas de la plantilla: clientes, creditos y pagos."),
+        help_text=_("Con las tablas de la plantilla: clientes, creditos, pagos y, si quieres, cronograma."),
         error_messages={"required": _("Elige un archivo"), "empty": _("El archivo está vacío")},
     )
     on = forms.DateField(

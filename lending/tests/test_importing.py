@@ -11,6 +11,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.core.management import CommandError, call_command
 from django.db import connection
 from django.db.models import Sum
+from openpyxl import Workbook
 
 from accounts.actors import Actor
 from accounts.clock import today
@@ -36,6 +37,7 @@ from lending.selectors.ledger import disagreements
 from lending.selectors.loans import facts_of
 from lending.services.closing import close_day
 from lending.services.importing import ImportRefused, import_portfolio, import_waiting, upload_portfolio
+from lending.services.repayments import pay_off_loan
 
 SYSTEM = Actor.system("tests")
 ON = date(2026, 11, 20)
@@ -54,14 +56,15 @@ def product(institution):
         return Product.objects.create(code="capital", name="Capital", segment="enterprise")
 
 
-def a_file(folder, people=None, loans=(), paid=(), name="cartera.csv"):
+def a_file(folder, people=None, loans=(), paid=(), name="cartera.csv", plans=()):
     """A CSV of the template with these lines."""
     headings = ["tabla", *dict.fromkeys(column for columns in TABLES.values() for column in columns)]
     path = Path(folder) / name
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, headings, restval="")
         writer.writeheader()
-        for table, lines in (("clientes", PEOPLE if people is None else people), ("creditos", loans), ("pagos", paid)):
+        people = PEOPLE if people is None else people
+        for table, lines in (("clientes", people), ("creditos", loans), ("pagos", paid), ("cronograma", plans)):
             writer.writerows({"tabla": table, **line} for line in lines)
     return path
 
@@ -74,6 +77,24 @@ def good_file(folder, name="cartera.csv"):
     ]
     paid.append({"credito": "A-2", "referencia": "R-9", "fecha": "15/08/2026", "monto": "300.50"})
     return a_file(folder, loans=loans, paid=paid, name=name)
+
+
+OLD = {**LOAN, "credito": "C-1", "cuotas": "3", "monto": "1000.00"}
+OLD_PLAN = [  # by the old system's months of thirty days, with a commission
+    {"credito": "C-1", "cuota": str(n), "vence": f"2026-{n + 6:02d}-10", "capital": capital, "interes": interest,
+     "seguro": "0.75", "comision": "2.00"}
+    for n, capital, interest in ((1, "322.10", "31.45"), (2, "332.00", "21.32"), (3, "345.90", "10.88"))
+]  # fmt: skip
+
+
+def old_file(folder):
+    """A loan with the installments of the old system, paid late in part, beside others without."""
+    loans = [{**LOAN, "credito": "A-1"}, OLD, {**LOAN, "credito": "D-1", "documento": "41238766"}]
+    paid = [
+        {"credito": "C-1", "referencia": "R-1", "fecha": "2026-07-10", "monto": "356.30"},
+        {"credito": "C-1", "referencia": "R-2", "fecha": "2026-08-25", "monto": "200.00"},
+    ]
+    return a_file(folder, loans=loans, paid=paid, plans=OLD_PLAN)
 
 
 def odd_file(folder):
@@ -97,7 +118,9 @@ def bring_in(institution, path, actor=SYSTEM, on=ON):
         return import_portfolio(source=path, actor=actor, on=on)
 
 
-@pytest.mark.parametrize(("make", "counts"), [(good_file, (9, 2, 2, 5)), (odd_file, (12, 2, 4, 6))])
+@pytest.mark.parametrize(
+    ("make", "counts"), [(good_file, (9, 2, 2, 5)), (odd_file, (12, 2, 4, 6)), (old_file, (10, 2, 3, 2))]
+)
 def test_every_imported_loan_is_what_a_replay_of_its_payments_gives(institution, product, tmp_path, make, counts):
     found = bring_in(institution, make(tmp_path))
     assert (found.rows, found.applicants, found.loans, found.repayments) == counts
@@ -108,12 +131,14 @@ def test_every_imported_loan_is_what_a_replay_of_its_payments_gives(institution,
             assert (loan.principal_outstanding, loan.next_due_on, loan.advance) == (
                 state.principal, state.next_due_on, state.advance
             )  # fmt: skip
-            assert loan.installment == state.installment
+            first = state.lines[0]
+            assert loan.installment == (state.installment or first.total - first.moratory)
             stored = Installment.objects.filter(loan=loan).order_by("place")
-            assert len(stored) == len(state.lines) == 6
+            assert len(stored) == len(state.lines) == loan.installments
             for row, line in zip(stored, state.lines, strict=True):
                 for name in (
-                    "due_on", "principal", "interest", "insurance", "paid_principal", "paid_interest", "earned",
+                    "due_on", "days", "principal", "interest", "insurance", "fees", "paid_principal", "paid_interest",
+                    "earned",
                     "paid_moratory", "moratory", "moratory_through", "settled_on", "outstanding",
                 ):  # fmt: skip
                     assert getattr(row, name) == getattr(line, name), name
@@ -231,10 +256,12 @@ def test_the_template_can_be_written_and_comes_in(institution, tmp_path, name):
     with path.open("wb") as file:
         write_template(file, name)
     sheets = read_file(path, name)
-    assert {table: len(sheet) for table, sheet in sheets.items()} == {"clientes": 1, "creditos": 1, "pagos": 1}
+    assert {table: len(sheet) for table, sheet in sheets.items()} == {
+        "clientes": 1, "creditos": 2, "pagos": 2, "cronograma": 2,
+    }  # fmt: skip
     with pytest.raises(ImportRefused) as refused:  # the example's balance is only an example
         bring_in(institution, path)
-    assert {error.column for error in refused.value.errors} == {"saldo"}
+    assert [(error.table, error.column) for error in refused.value.errors] == [("creditos", "saldo")]
 
 
 def test_a_file_of_something_else_is_explained(tmp_path):
@@ -282,3 +309,134 @@ def test_the_command_reports_cells_and_imports(institution, product, tmp_path):
     assert '"loans": 2' in out.getvalue()
     with institution_scope(institution.pk):
         assert Loan.objects.get(external_ref="A-1").principal == Decimal(1200)
+
+
+def test_the_installments_of_the_old_system_stand_and_are_serviced_as_given(institution, product, cashier, tmp_path):
+    bring_in(institution, old_file(tmp_path), on=today() - timedelta(days=1))
+    with institution_scope(institution.pk):
+        loan = Loan.objects.get(external_ref="C-1")
+        lines = list(Installment.objects.filter(loan=loan).order_by("place"))
+        assert [str(line.interest) for line in lines] == ["31.45", "21.32", "10.88"]
+        assert [str(line.fees) for line in lines] == ["2.00"] * 3
+        assert lines[1].paid_fees == Decimal("2.00")
+        owed = loan.principal_outstanding
+        assert owed == sum(line.principal - line.paid_principal for line in lines)
+        assert AuditEntry.objects.filter(event="lending.portfolio.imported").count() == 1
+    close_day(institution_id=institution.pk, actor=SYSTEM, on=today() - timedelta(days=1))
+    with institution_scope(institution.pk):
+        assert disagreements() == []
+        payoff = facts_of(loan).state(today()).payoff
+        assert (payoff.principal, payoff.fees) == (owed, Decimal("2.00"))
+        assert payoff.interest == Decimal("10.88")  # all of it has fallen due
+        pay_off_loan(loan_id=loan.pk, amount=payoff.total, actor=cashier)
+        loan.refresh_from_db()
+        assert (loan.status, loan.principal_outstanding) == ("paid", ZERO)
+        assert disagreements() == []
+
+
+def test_an_old_plan_is_paid_off_early_with_its_own_interest_to_the_day(institution, product, cashier, tmp_path):
+    on = today() - timedelta(days=1)
+    first = today() + timedelta(days=15)
+    out = first - timedelta(days=30)
+    plan = [
+        {"credito": "C-1", "cuota": str(n + 1), "vence": str(first + timedelta(days=31 * n)), "capital": "500.00",
+         "interes": interest}
+        for n, interest in enumerate(("30.00", "14.90"))
+    ]  # fmt: skip
+    loans = [{**OLD, "cuotas": "2", "desembolso": str(out)}]
+    bring_in(institution, a_file(tmp_path, loans=loans, plans=plan), on=on)
+    close_day(institution_id=institution.pk, actor=SYSTEM, on=on)
+    with institution_scope(institution.pk):
+        loan = Loan.objects.get(external_ref="C-1")
+        payoff = facts_of(loan).state(today()).payoff
+        assert payoff.principal == 1000
+        assert payoff.interest == Decimal("14.89")  # half of the days at 3 %: 1000 x (1.03^0.5 - 1)
+        pay_off_loan(loan_id=loan.pk, actor=cashier)
+        loan.refresh_from_db()
+        assert loan.status == "paid"
+        assert disagreements() == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({0: {"capital": "322.11"}}, ("cronograma", 6, "capital")),
+        ({1: {"vence": "2026-07-10"}}, ("cronograma", 5, "vence")),
+        ({0: {"vence": "2026-06-10"}}, ("cronograma", 4, "vence")),
+        ({1: {"cuota": "4"}}, ("cronograma", 5, "cuota")),
+        ({1: {"cuota": "1"}}, ("cronograma", 5, "cuota")),
+        ({2: {"cuota": "5"}}, ("cronograma", 6, "cuota")),
+        ({0: {"credito": "X-1"}}, ("cronograma", 4, "credito")),
+        ({0: {"interes": "1,5"}}, ("cronograma", 4, "interes")),
+        ({0: {"capital": "1000.00"}, 1: {"capital": "0"}, 2: {"capital": "0"}}, ("cronograma", 5, "interes")),
+    ],
+)
+@pytest.mark.parametrize("name", ["cartera.csv", "cartera.xlsx"])
+def test_installments_that_do_not_go_together_are_named_cell_by_cell(
+    institution, product, tmp_path, changes, expected, name
+):
+    plans = [{**line, **changes.get(place, {})} for place, line in enumerate(OLD_PLAN)]
+    if name.endswith("xlsx"):
+        path, expected = a_workbook(tmp_path, plans), (expected[0], expected[1] - 2, expected[2])
+    else:
+        path = a_file(tmp_path, people=PEOPLE[:1], loans=[OLD], plans=plans)
+    with pytest.raises(ImportRefused) as refused:
+        bring_in(institution, path)
+    found = [(error.table, error.row, error.column) for error in refused.value.errors]
+    assert expected in found
+    assert all(error.message for error in refused.value.errors)
+    with institution_scope(institution.pk):
+        assert not Loan.objects.exists()
+
+
+def a_workbook(folder, plans):
+    """The old loan in a workbook."""
+    book, path = Workbook(write_only=True), Path(folder) / "cartera.xlsx"
+    for table, lines in (("clientes", PEOPLE[:1]), ("creditos", [OLD]), ("pagos", []), ("cronograma", plans)):
+        sheet = book.create_sheet(table)
+        sheet.append(list(TABLES[table]))
+        for line in lines:
+            sheet.append([line.get(column) for column in TABLES[table]])
+    book.save(path)
+    return path
+
+
+def test_a_workbook_brings_the_old_installments_too(institution, product, tmp_path):
+    bring_in(institution, a_workbook(tmp_path, OLD_PLAN))
+    with institution_scope(institution.pk):
+        lines = [str(line.total - line.moratory) for line in Installment.objects.order_by("place")]
+        assert lines == ["356.30", "356.07", "359.53"]
+
+
+def test_a_wrong_cell_does_not_hide_another_loans_installments(institution, product, tmp_path):
+    other = [{**line, "credito": "C-2"} for line in OLD_PLAN[:2]]
+    plans = [{**OLD_PLAN[0], "interes": "x"}, *OLD_PLAN[1:], *other]
+    path = a_file(tmp_path, loans=[OLD, {**OLD, "credito": "C-2"}], plans=plans)
+    with pytest.raises(ImportRefused) as refused:
+        bring_in(institution, path)
+    found = [(error.table, error.row, error.column) for error in refused.value.errors]
+    assert found == [("cronograma", 6, "interes"), ("cronograma", 10, "cuota"), ("cronograma", 10, "capital")]
+
+
+def test_payments_above_what_the_old_installments_ask_are_named(institution, product, tmp_path):
+    paid = [{"credito": "C-1", "referencia": "R-1", "fecha": "2026-07-10", "monto": "1100.00"}]
+    with pytest.raises(ImportRefused) as refused:
+        bring_in(institution, a_file(tmp_path, loans=[OLD], paid=paid, plans=OLD_PLAN))
+    [error] = refused.value.errors
+    assert (error.table, error.row, error.column) == ("pagos", 5, "monto")
+    assert "S/ 28.10" in error.message
+
+
+def test_the_same_installments_twice_and_in_another_institution(institution, other_institution, product, tmp_path):
+    path = old_file(tmp_path)
+    bring_in(institution, path)
+    assert bring_in(institution, path).already
+    with institution_scope(institution.pk):
+        count = Installment.objects.count()
+    with institution_scope(other_institution.pk):
+        Product.objects.create(code="capital", name="Capital", segment="enterprise")
+    bring_in(other_institution, path)
+    with institution_scope(institution.pk):
+        assert Installment.objects.count() == count
+    with institution_scope(other_institution.pk):
+        assert Installment.objects.filter(loan__external_ref="C-1").count() == 3

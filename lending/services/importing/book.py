@@ -1,6 +1,6 @@
 """The file as a book, checked cell by cell: who, which loans on which terms, and what was paid."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
@@ -13,10 +13,10 @@ from django.utils.translation import gettext as _
 from numpy.typing import NDArray
 
 from lending.identity import BadIdentity, clean_document, clean_phone
-from lending.money import from_centimos
+from lending.money import format_money, from_centimos
 from lending.portfolio_files import CellError, Sheet
 from lending.provisions import DEFAULT_CLASS_RULES
-from lending.schedules.terms import InvalidTerms
+from lending.schedules.terms import MAX_GIVEN, MAX_YEAR, InvalidTerms
 
 CREDIT_TYPES: Final = tuple(rule["credit_type"] for rule in DEFAULT_CLASS_RULES)
 MOST_INSTALLMENTS: Final = 600
@@ -31,6 +31,7 @@ class Book:
     people: Sheet
     loans: Sheet
     paid: Sheet
+    plans: Sheet
     on: date
     products: Mapping[str, tuple[str, str]]  # code: (key, segment)
     errors: list[CellError] = field(default_factory=list)
@@ -41,7 +42,8 @@ class Book:
         self._check_people()
         self._check_loans()
         self._check_payments()
-        for sheet in (self.people, self.loans, self.paid):
+        self._check_plans()
+        for sheet in (self.people, self.loans, self.paid, self.plans):
             self.errors += sheet.errors
 
     def _check_people(self) -> None:
@@ -149,6 +151,67 @@ class Book:
         paid.refuse(day > np.datetime64(self.on, "D"), "fecha", _("El pago es posterior al día de la cartera"))
         values.update(day=day, paid=amount)
 
+    def _check_plans(self) -> None:
+        """The installments of the old system: whole, in order, and of the loan's own amount."""
+        plans, values = self.plans, self.values
+        plans.required("credito")
+        loan = plans.found_in(
+            "credito", self.loans.texts("credito"), _("Este crédito no está en la tabla creditos: agrégalo")
+        )
+        n, due = plans.whole("cuota"), plans.days("vence")
+        parts = {name: plans.money(name) for name in ("capital", "interes", "seguro", "comision")}
+        known = np.isin(plans.rows, [error.row for error in plans.errors if error.column == "credito"], invert=True)
+        order = np.lexsort((np.arange(len(n)), n, loan))
+        order = order[known[order]]
+        starts = np.searchsorted(loan[order], np.arange(len(self.loans) + 1))
+        values.update(
+            plan_starts=starts, plan_due=due[order], given=np.diff(starts) > 0,
+            **{f"plan_{name}": amounts[order] for name, amounts in parts.items()},
+        )  # fmt: skip
+        if not len(order):
+            return
+        n, due, loan = n[order], due[order], loan[order]
+        wrong_cells = np.isin(self.loans.rows, [error.row for error in self.loans.errors])
+        wrong_cells[loan[np.isin(plans.rows[order], [error.row for error in plans.errors])]] = True
+        readable = ~wrong_cells[loan]
+        first = np.zeros(len(n), bool)
+        first[starts[:-1][values["given"]]] = True
+        last = np.roll(first, -1)  # the line after it is the first of another loan
+        before = np.where(first, 0, np.roll(n, 1))
+
+        def refuse(wrong: Any, column: str, message: str | Callable[[int], str]) -> None:
+            for place in np.flatnonzero(wrong & readable):
+                words = message(int(place)) if callable(message) else message
+                plans.refuse_one(int(order[place]), column, words)
+
+        refuse(~first & (n == before), "cuota", _("Esta cuota ya está en otra fila"))
+        gap = _("Antes de esta cuota falta la %(n)s")
+        refuse((n > before + 1), "cuota", lambda place: gap % {"n": before[place] + 1})
+        count = values["count"][loan]
+        message = _("El crédito tiene %(count)s cuotas y su cronograma termina en la %(n)s")
+        refuse(last & (n != count), "cuota", lambda place: message % {"count": count[place], "n": n[place]})
+        paid_out = values["paid_out"][loan]
+        earlier = np.where(first, paid_out, np.roll(due, 1))
+        refuse(due <= earlier, "vence", _("Cada cuota vence después de la anterior, y la primera, del desembolso"))
+        refuse(due >= np.datetime64(f"{MAX_YEAR + 1}-01-01"), "vence", _("La fecha está demasiado lejos"))
+        agreed = values["first"][loan]
+        refuse(
+            first & (agreed != NO_DAY) & (agreed != due),
+            "vence",
+            _("No es la primera_cuota que dice la tabla creditos"),
+        )
+        capital, amount = parts["capital"][order], values["amount"][loan]
+        running = np.cumsum(capital)
+        running -= (running - capital)[first][np.cumsum(first) - 1]
+        sums = _("El capital de las cuotas suma %(sum)s y el monto del crédito es %(amount)s")
+        refuse(last & (running != amount), "capital", lambda place: sums % {
+            "sum": format_money(from_centimos(running[place])), "amount": format_money(from_centimos(amount[place])),
+        })  # fmt: skip
+        nothing = (running - capital >= amount) & (parts["interes"] + parts["seguro"] > 0)[order]
+        refuse(nothing, "interes", _("Ya no queda capital: esta cuota no lleva interés ni seguro"))
+        too_large = values["given"] & (values["amount"] >= MAX_GIVEN)
+        self.loans.refuse(too_large, "monto", _("El monto es demasiado grande para un cronograma propio"))
+
     # How a loan goes on
 
     def terms(self, place: int) -> dict[str, Any]:
@@ -160,11 +223,24 @@ class Book:
             "installments": int(values["count"][place]),
             "disbursement_date": str(values["paid_out"][place]),
         }
-        if values["first"][place] != NO_DAY:
+        if values["given"][place]:
+            terms["plan"] = self._plan(place)
+        elif values["first"][place] != NO_DAY:
             terms["first_due_date"] = str(values["first"][place])
         if values["insurance"][place]:
             terms["insurance"] = {"monthly_rate": _plain(values["insurance"][place])}
         return terms
+
+    def _plan(self, place: int) -> list[dict[str, str]]:
+        start, end = self.values["plan_starts"][place : place + 2]
+        columns = (
+            self.values[f"plan_{name}"][start:end] for name in ("due", "capital", "interes", "seguro", "comision")
+        )
+        return [
+            {"date": str(due), "amount": _soles(amount), "interest": _soles(interest)}
+            | {name: _soles(cost) for name, cost in (("insurance", insurance), ("fees", fees)) if cost}
+            for due, amount, interest, insurance, fees in zip(*columns, strict=True)
+        ]
 
     def refuse_terms(self, place: int, error: InvalidTerms) -> None:
         """Report the cell that no schedule can be worked out with."""
@@ -184,6 +260,10 @@ def re_digits(values: pa.ChunkedArray, count: int) -> NDArray[np.bool_]:
 
 def _filled(sheet: Sheet, column: str) -> NDArray[np.bool_]:
     return np.asarray(pc.not_equal(sheet.text(column), "")).astype(bool)
+
+
+def _soles(amount: int) -> str:
+    return f"{amount // 100}.{amount % 100:02d}"
 
 
 def _plain(millionths: int) -> str:

@@ -156,8 +156,7 @@ def _import(
     products = {
         code: (str(key), segment) for code, key, segment in Product.objects.values_list("code", "pk", "segment")
     }
-    people, loans, paid = (sheets[table] for table in TABLES)
-    book = Book(people, loans, paid, on=on, products=products)
+    book = Book(*(sheets[table] for table in TABLES), on=on, products=products)
     book.check()
     _refuse_known(book)
     if book.errors:

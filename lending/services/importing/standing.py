@@ -16,6 +16,7 @@ from django.utils.translation import gettext as _
 from numpy.typing import NDArray
 
 from lending.money import format_money, from_centimos
+from lending.portfolio_files import CellError
 from lending.schedules.arrays import TEA_SCALE, Int64, due_days, level_schedules
 from lending.schedules.contract import read_request
 from lending.schedules.replay import NEVER, Payments, Plans, Replay, replay
@@ -88,7 +89,7 @@ class _Chunk:
         self.book, self.first = book, places.start
         self.on = int(np.datetime64(book.on, "D").astype(np.int64))
         self.loans = {name: book.values[name][places] for name in (
-            "amount", "count", "tea", "moratory", "insurance", "paid_out", "first", "balance", "has_balance",
+            "amount", "count", "tea", "moratory", "insurance", "paid_out", "first", "balance", "has_balance", "given",
         )}  # fmt: skip
         self.paid_out = self.loans["paid_out"].astype(np.int64)
         bounds = ends[places.start : places.stop + 1]
@@ -101,13 +102,16 @@ class _Chunk:
 
     def standing(self) -> Standing:
         careful = self._careful()
-        plain = ~careful
+        plain = ~careful & ~self.loans["given"]
+        self._plans_given()
         for count in np.unique(self.loans["count"][plain]):
             self._plan(np.flatnonzero(plain & (self.loans["count"] == count)), int(count))
         values, plans = self.book.values, self.plans
         day, amount = values["day"][self.payments].astype(np.int64), values["paid"][self.payments]
         found = replay(plans, Payments(self.bounds, day, amount), self.loans["moratory"], self.on)
         total = plans.principal + plans.interest + plans.insurance + plans.fees
+        to_come = np.maximum.reduceat(np.where(plans.due > self.on, total, 0), plans.starts[:-1])
+        self.level = np.where(self.loans["given"], to_come, self.level)
         self.level = np.where(found.fallen < plans.starts[1:], self.level, total[plans.starts[:-1]])
         states = {int(loan): self._state(int(loan)) for loan in np.flatnonzero(careful)}
         for loan, state in states.items():
@@ -120,6 +124,7 @@ class _Chunk:
             np.add.reduceat(unpaid, plans.starts[:-1]),
         )  # fmt: skip
         self._check_balances(standing, [loan for loan, state in states.items() if state is None])
+        self._check_given(standing)
         return standing
 
     def _careful(self) -> NDArray[np.bool_]:
@@ -127,14 +132,15 @@ class _Chunk:
         loans, first = self.loans, self.loans["first"]
         given = first != NO_DAY
         regular = ~given | (first == due_days(loans["paid_out"], 1)[0])
+        alone = ~loans["given"]
         longest = np.where(given, np.maximum((first - loans["paid_out"]).astype(np.int64), 0), 0) + _LONGEST_MONTH
         late = np.maximum(self.on - self.paid_out, 0)
         rate = np.maximum(_growth(loans["tea"], longest), _growth(loans["moratory"], late))
         return (
             (loans["amount"] * np.maximum(rate, 1) >= _FITS)
-            | (loans["amount"] < loans["count"])
+            | (alone & (loans["amount"] < loans["count"]))
             | (loans["insurance"] >= _WHOLE)
-            | ((loans["insurance"] > 0) & ~regular)
+            | (alone & (loans["insurance"] > 0) & ~regular)
             | (first.astype("datetime64[Y]").astype(np.int64) + 1970 > MAX_YEAR)
         )
 
@@ -154,6 +160,22 @@ class _Chunk:
         ):  # fmt: skip
             into[lines] = part
         self.level[which] = found.installment
+
+    def _plans_given(self) -> None:
+        """The installments that the file gives."""
+        values, given = self.book.values, np.flatnonzero(self.loans["given"])
+        start, stop = values["plan_starts"][self.first], values["plan_starts"][self.first + len(self.level)]
+        counts = self.loans["count"][given]
+        ends = np.cumsum(counts)
+        lines = np.repeat(self.plans.starts[given] - (ends - counts), counts) + np.arange(ends[-1] if given.size else 0)
+        for into, name in (
+            (self.plans.due, "due"), (self.plans.principal, "capital"), (self.plans.interest, "interes"),
+            (self.plans.insurance, "seguro"), (self.plans.fees, "comision"),
+        ):  # fmt: skip
+            into[lines] = values[f"plan_{name}"][start:stop].astype(np.int64)
+        paid = np.cumsum(self.plans.principal[lines])
+        before = np.repeat((paid - self.plans.principal[lines])[ends - counts], counts)
+        self.outstanding[lines] = np.repeat(self.loans["amount"][given], counts) - (paid - before)
 
     def _days(self) -> Int64:
         """The length of each line's period."""
@@ -208,6 +230,16 @@ class _Chunk:
         for loan in np.flatnonzero(differs):
             saldo = format_money(from_centimos(standing.owed[loan]))
             self.book.refuse(self.first + int(loan), "saldo", message % {"saldo": saldo})
+
+    def _check_given(self, standing: Standing) -> None:
+        """Payments of more than a loan's own installments ask for: one or the other is not right."""
+        over = self.loans["given"] & (standing.next_due == NEVER) & (standing.found.advance > 0)
+        message = _("Los pagos pasan en %(amount)s de lo que piden las cuotas del cronograma")
+        for loan in np.flatnonzero(over):
+            place = int(self.payments[self.bounds[loan + 1] - 1])
+            amount = format_money(from_centimos(standing.found.advance[loan]))
+            row = int(self.book.paid.rows[place])
+            self.book.errors.append(CellError("pagos", row, "monto", message % {"amount": amount}))
 
 
 def _growth(rate: Int64, days: Int64) -> NDArray[np.float64]:
