@@ -71,16 +71,33 @@ def whole_points(exact: Sequence[float], total: int) -> list[int]:
     return points
 
 
-def whole_points_columns(exact: np.ndarray, totals: np.ndarray) -> np.ndarray:
-    """`whole_points` for a batch: `exact` float64[parts, n], `totals` int[n]; returns int64[parts, n]."""
-    floors = np.floor(exact)
-    points = floors.astype(np.int64)
-    left = totals - points.sum(axis=0)
-    parts = len(exact)
-    order = np.argsort(floors - exact, axis=0, kind="stable")
-    places = np.empty_like(order)
-    np.put_along_axis(places, order, np.arange(parts)[:, None], axis=0)
-    rounds, rest = np.divmod(np.abs(left), parts)
-    up = rounds + (places < rest)
-    down = rounds + (places >= parts - rest)
-    return points + np.where(left >= 0, up, -down)
+def whole_points_columns(exact: np.ndarray, totals: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
+    """`whole_points` for a batch: `exact` float64[parts, n], `totals` int[n]; gives int32[parts, n], in `out` if given.
+
+    `exact` is used up: it holds the remainders afterwards.
+    """
+    points = np.empty(exact.shape, dtype=np.int32) if out is None else out
+    np.floor(exact, out=points, casting="unsafe")
+    exact -= points
+    left = totals - points.sum(axis=0, dtype=np.int64)
+    parts, rows = exact.shape
+    # Rounded up is what lies above the largest remainder that is not: to sort them is faster than to rank them.
+    sorted_ = np.sort(exact.T.copy(), axis=1)
+    usual = (left >= 0) & (left < parts)
+    below = sorted_[np.arange(rows), np.where(usual, parts - 1 - left, parts - 1)]
+    raised = exact > below
+    points += raised
+    # Ties, and totals that rounding up once or not at all does not reach.
+    for row in np.flatnonzero(~usual | (raised.sum(axis=0) != left)):
+        points[:, row] -= raised[:, row]
+        points[:, row] += _spread(exact[:, row], int(left[row]))
+    return points
+
+
+def _spread(remainders: np.ndarray, left: int) -> np.ndarray:
+    """What each part gets of `left` whole points, the largest remainders first (last, where points are taken)."""
+    parts = len(remainders)
+    places = np.empty(parts, dtype=np.int64)
+    places[np.argsort(-remainders, kind="stable")] = np.arange(parts)
+    rounds, rest = divmod(abs(left), parts)
+    return rounds + (places < rest) if left >= 0 else -(rounds + (places >= parts - rest))

@@ -15,6 +15,7 @@ import numpy as np
 
 from scoring.calibration import Calibration
 from scoring.features import FactReader, KnownSignal, reader
+from scoring.memory import Memory
 from scoring.points import HIGHEST, LOWEST, Scale, half_up, whole_points, whole_points_columns
 from scoring.tables import Tables
 
@@ -43,13 +44,17 @@ class Scored:
 
 @dataclass(frozen=True, slots=True)
 class ScoredBatch:
-    """Predictions of a batch: `pd` float64[n], `score` int64[n], `points` int64[parts, n], `limit` int64[n]."""
+    """Predictions of a batch: `pd` float64[n], `score` int64[n], `points` int32[parts, n], `limit` int64[n]."""
 
     pd: np.ndarray
     score: np.ndarray
     base: int
     points: np.ndarray
     limit: np.ndarray
+
+    def rows(self, which: slice) -> ScoredBatch:
+        """Some of its rows, in the same memory."""
+        return ScoredBatch(self.pd[which], self.score[which], self.base, self.points[:, which], self.limit[which])
 
 
 @dataclass(frozen=True)
@@ -115,10 +120,27 @@ class LiveModel:
     def score_rows(self, rows: Iterable[Mapping[str, Any]]) -> list[Scored]:
         return [self.score(facts) for facts in rows]
 
-    def score_matrix(self, X: np.ndarray) -> ScoredBatch:
-        """A batch, from feature values float64[n, d] with NaN where missing."""
-        added = self.tables.contribution_columns(X)
-        margins = np.full(len(X), self.tables.base)
+    def score_matrix(self, X: np.ndarray, memory: Memory | None = None) -> ScoredBatch:
+        """A batch, from feature values float64[n, d] with NaN where missing.
+
+        What comes out lies in `memory`, if it is given, until that is used for the next batch.
+        """
+        memory = memory or Memory()
+        rows = len(X)
+        batch = ScoredBatch(
+            memory.array("pd", (rows,)),
+            memory.array("score", (rows,), np.int64),
+            self.base_points,
+            memory.array("points", (len(self.parts), rows), np.int32),
+            memory.array("limit", (rows,), np.int64),
+        )
+        for part, added in self.tables.contribution_blocks(X, memory):
+            self._score_block(added, batch.rows(part))
+        return batch
+
+    def _score_block(self, added: np.ndarray, batch: ScoredBatch) -> None:
+        """Fill `batch` from contributions, which are used up."""
+        margins = np.full(added.shape[1], self.tables.base)
         for part in added:
             margins += part
         log_odds = self.calibration.log_odds_many(margins)
@@ -128,6 +150,8 @@ class LiveModel:
                 np.abs(moved) > 1e-9, (log_odds - self.base_log_odds) / moved, self.calibration.slopes(margins)
             )
         unlimited = np.floor(self.scale.exact(log_odds) + 0.5).astype(np.int64)  # type: ignore[arg-type]
-        score = np.clip(unlimited, LOWEST, HIGHEST)
-        points = whole_points_columns(-self.scale.factor * stretch * added, unlimited - self.base_points)
-        return ScoredBatch(1.0 / (1.0 + np.exp(-log_odds)), score, self.base_points, points, score - unlimited)
+        np.clip(unlimited, LOWEST, HIGHEST, out=batch.score)
+        np.subtract(batch.score, unlimited, out=batch.limit)
+        np.divide(1.0, 1.0 + np.exp(-log_odds), out=batch.pd)
+        added *= -self.scale.factor * stretch
+        whole_points_columns(added, unlimited - self.base_points, batch.points)

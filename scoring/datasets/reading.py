@@ -182,7 +182,7 @@ def _csv_cells(content: bytes, rejected: list[tuple[int, str]]) -> tuple[pd.Data
         text = content.decode(encoding)
     if "\x00" in text[:10_000]:
         raise DatasetRefused(_("El archivo no es texto: guárdalo como CSV, XLSX o Parquet."))
-    lines = csv.reader(io.StringIO(text, newline=""), delimiter=_delimiter(text))
+    lines = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter_of(text))
     try:
         header = [name.strip() for name in next(lines, [])]
         _check_header(header)
@@ -210,7 +210,8 @@ def _csv_cells(content: bytes, rejected: list[tuple[int, str]]) -> tuple[pd.Data
     return pd.DataFrame(rows, columns=header, index=numbers, dtype=object), encoding
 
 
-def _delimiter(text: str) -> str:
+def delimiter_of(text: str) -> str:
+    """What stands between the cells of a CSV that begins so."""
     head = text[:20_000].splitlines()[:20]
     counts = {mark: [line.count(mark) for line in head] for mark in (",", ";", "\t", "|")}
     return max(counts, key=lambda mark: (min(counts[mark], default=0), sum(counts[mark])))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import tempfile
 from datetime import timedelta
 from pathlib import Path
@@ -29,7 +28,7 @@ from scoring.models import ScoredFile, Segment
 from scoring.services.owners import require
 
 UPLOADED: Final = "scoring.file.uploaded"
-SUFFIXES: Final = (".csv", ".xlsx")
+SUFFIXES: Final = (".csv", ".xlsx", ".parquet")
 SILENT_AFTER: Final = timedelta(minutes=5)
 KEPT: Final = timedelta(days=30)
 Status = ScoredFile.Status
@@ -40,7 +39,7 @@ def upload_file(*, upload: UploadedFile, segment: str, key: str, actor: Actor, i
     require(actor, "scoring.score_file", institution)
     name = Path(str(upload.name)).name
     if not name.lower().endswith(SUFFIXES):
-        raise InvalidInput(fields={"file": [_("Sube un archivo CSV o XLSX.")]})
+        raise InvalidInput(fields={"file": [_("Sube un archivo CSV, XLSX o Parquet.")]})
     if segment not in Segment.values:
         raise InvalidInput(fields={"segment": [_("Elige un tipo de persona.")]})
     source = default_storage.save(f"batches/{uuid7()}{Path(name).suffix.lower()}", upload)
@@ -109,7 +108,7 @@ def _score(institution_id: int, row: ScoredFile) -> None:
         ScoredFile.objects.filter(pk=row.pk).update(model=model)
     live = registry.live_model(model)
     with tempfile.TemporaryDirectory() as folder:
-        source, target = Path(folder) / "source.csv", Path(folder) / "result.csv"
+        source, target = Path(folder) / f"source{Path(row.source).suffix}", Path(folder) / "result.csv"
         _fetch(row.source, source)
         for totals in score_file(live, source, target, key=row.key or None):
             with institution_scope(institution_id):
@@ -131,20 +130,7 @@ def _close(institution_id: int, row: ScoredFile, **changes: Any) -> None:
 
 
 def _fetch(stored: str, target: Path) -> None:
-    """The uploaded file as CSV on disk, a few rows in memory at a time."""
-    with default_storage.open(stored, "rb") as file:
-        if not stored.endswith(".xlsx"):
-            with target.open("wb") as copy:
-                for chunk in file.chunks():
-                    copy.write(chunk)
-            return
-        from openpyxl import load_workbook
-
-        try:
-            sheet = load_workbook(file, read_only=True, data_only=True).worksheets[0]
-        except Exception as error:  # openpyxl has no base class of its own
-            raise FileRefused(_("No se pudo abrir la hoja: %(why)s") % {"why": error}) from error
-        with target.open("w", newline="", encoding="utf-8") as copy:
-            lines = csv.writer(copy)
-            for values in sheet.iter_rows(values_only=True):
-                lines.writerow(["" if value is None else value for value in values])
+    """The uploaded file on this disk."""
+    with default_storage.open(stored, "rb") as file, target.open("wb") as copy:
+        for chunk in file.chunks():
+            copy.write(chunk)

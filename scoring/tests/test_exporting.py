@@ -5,6 +5,7 @@ import json
 import pytest
 from django.core.management import CommandError, call_command
 
+from scoring import registry
 from scoring.management.commands.export_model import HOW_TO_GET_IT
 from scoring.tests.factories import register_model
 
@@ -26,3 +27,7 @@ def test_a_run_in_mlflow_carries_metrics_and_the_models_file(database, tmp_path,
     run = mlflow.get_run(json.loads(capsys.readouterr().out)["run"])
     assert run.data.metrics["auc"] == pytest.approx(model.metrics["auc"])
     assert run.data.tags["sha256"] == model.sha256
+    (kept,) = (tmp_path / "runs").glob(f"*/{run.info.run_id}/artifacts/*.ayni")
+    assert kept.read_bytes() == registry.read_file(model.file)
+    with pytest.raises(CommandError, match="did not take the run"):
+        call_command("export_model", model.name, "--to", "nowhere://else")

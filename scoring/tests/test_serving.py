@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scoring.features import FEATURES, features_of, reader
+from scoring.memory import Memory
 from scoring.points import Scale
 from scoring.serving import DictionaryChanged, LiveModel
 from scoring.synthetic import borrowers, declared
@@ -47,6 +48,18 @@ def test_a_batch_is_scored_like_one_applicant(segment):
         assert list(scored.points) == batch.points[:, index].tolist()
         assert scored.limit == batch.limit[index]
         assert scored.pd == pytest.approx(batch.pd[index], rel=1e-12)
+
+
+def test_memory_is_used_again_and_changes_no_figure():
+    model, memory = live_model("farm"), Memory()
+    X = matrix_of("farm", borrowers("farm", 9_000, seed=14))
+    whole = model.score_matrix(X)
+    kept = model.score_matrix(X[:8_500], memory)
+    for start, end in ((0, 8_500), (8_500, 9_000), (100, 5_000)):
+        batch = model.score_matrix(X[start:end], memory)
+        for name in ("pd", "score", "points", "limit"):
+            np.testing.assert_array_equal(getattr(batch, name), getattr(whole.rows(slice(start, end)), name))
+        assert np.shares_memory(batch.points, kept.points)
 
 
 @pytest.mark.parametrize("segment", FEATURES)

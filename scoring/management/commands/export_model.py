@@ -1,5 +1,6 @@
 """Write a model's run to MLflow."""
 
+import os
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -24,10 +25,13 @@ class Command(InstitutionCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         super().add_arguments(parser)
         parser.add_argument("model", help="the model's name (MN-3) or id")
-        parser.add_argument("--to", required=True, metavar="URI", help="tracking address: http://… or sqlite:///…")
+        parser.add_argument("--to", required=True, metavar="URI", help="tracking address: http://… or file:///folder")
         parser.add_argument("--experiment", default="ayni", help="MLflow's experiment (default ayni)")
 
     def handle(self, *, model: str, institution: Institution | None, actor: Actor, **options: Any) -> None:
+        if options["to"].startswith("file:") or "://" not in options["to"]:
+            # MLflow 3 keeps folders for those who say that they want them.
+            os.environ.setdefault("MLFLOW_ALLOW_FILE_STORE", "true")
         try:
             import mlflow
         except ImportError as error:
@@ -38,14 +42,17 @@ class Command(InstitutionCommand):
             content = registry.read_file(found.file)
         except (DomainError, OSError) as refusal:
             raise CommandError(str(refusal)) from refusal
-        mlflow.set_tracking_uri(options["to"])
-        mlflow.set_experiment(options["experiment"])
-        with mlflow.start_run(run_name=found.name) as run, tempfile.TemporaryDirectory() as folder:
-            flat = {name: value for name, value in found.parameters.items() if isinstance(value, str | int | float)}
-            mlflow.log_params(flat)
-            mlflow.log_metrics({name: float(value) for name, value in found.metrics.items()})
-            mlflow.set_tags({"segment": found.segment, "sha256": found.sha256, "status": found.status})
-            path = Path(folder) / f"{found.name}.ayni"
-            path.write_bytes(content)
-            mlflow.log_artifact(str(path))
+        try:
+            mlflow.set_tracking_uri(options["to"])
+            mlflow.set_experiment(options["experiment"])
+            with mlflow.start_run(run_name=found.name) as run, tempfile.TemporaryDirectory() as folder:
+                flat = {name: value for name, value in found.parameters.items() if isinstance(value, str | int | float)}
+                mlflow.log_params(flat)
+                mlflow.log_metrics({name: float(value) for name, value in found.metrics.items()})
+                mlflow.set_tags({"segment": found.segment, "sha256": found.sha256, "status": found.status})
+                path = Path(folder) / f"{found.name}.ayni"
+                path.write_bytes(content)
+                mlflow.log_artifact(str(path))
+        except (mlflow.MlflowException, ImportError, OSError) as error:
+            raise CommandError(f"MLflow at {options['to']} did not take the run: {error}") from error
         self.report({"model": found.name, "run": run.info.run_id, "to": options["to"], "sha256": found.sha256})
