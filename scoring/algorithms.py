@@ -39,3 +39,9 @@ ALGORITHMS: dict[str, Algorithm] = {one.name: one for one in _ALL}
 ON_ANY_TABLE = {"additive-xgboost": "additive-xgboost-table", "scorecard": "scorecard-table"}
 MODES = {"accurate": "stack", "transparent": "additive-xgboost"}
 LIVE_ALGORITHMS = frozenset(one.name for one in _ALL if one.live)
+# How rows are held out to measure a model on.
+SPLIT_WORDS: dict[str, Words] = {
+    "5fold": _("Cinco partes al azar"),
+    "holdout30": _("Un 30% al azar"),
+    "time": _("Por fechas: aprende de lo viejo, se mide en lo nuevo"),
+}

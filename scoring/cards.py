@@ -14,10 +14,9 @@ from xml.sax.saxutils import escape
 from django.template.loader import render_to_string
 from django.utils.translation import gettext as _
 
-from scoring.algorithms import ALGORITHMS
+from scoring.algorithms import ALGORITHMS, SPLIT_WORDS
+from scoring.features import features_of
 from scoring.models import ScoringModel
-
-FIGURES = ("auc", "gini", "ks", "pr_auc", "brier", "log_loss", "ece", "ece_noise_limit", "calibration_slope")
 
 
 @dataclass(frozen=True)
@@ -34,6 +33,23 @@ class Section:
 class Card:
     title: str
     sections: list[Section] = field(default_factory=list)
+
+
+def figure_words() -> dict[str, str]:
+    """What the figures of an evaluation are, for people, in the order to read them."""
+    return {
+        "auc": _("Qué tan bien ordena a quienes no vio (AUC): 0.5 es azar, 1 es perfecto"),
+        "gini": _("Lo mismo, de 0 a 1 (Gini)"),
+        "ks": _("Mayor distancia entre quienes pagan y quienes incumplen (KS)"),
+        "pr_auc": _("Precisión media (PR-AUC)"),
+        "brier": _("Error cuadrático de la probabilidad (Brier)"),
+        "log_loss": _("Pérdida logarítmica"),
+        "ece": _("Error de calibración (ECE)"),
+        "ece_noise_limit": _("Error de calibración que da el puro azar"),
+        "calibration_slope": _("Pendiente de calibración"),
+        "auc_gap": _("AUC que falta para lo mejor posible"),
+        "pd_error": _("Error medio de la probabilidad"),
+    }
 
 
 def model_card(model: ScoringModel) -> Card:
@@ -55,9 +71,9 @@ def model_card(model: ScoringModel) -> Card:
         (_("Filas"), f"{dataset.rows:,}"),
         (_("Incumplimiento"), f"{float(dataset.target_rate):.2%}"),
         (_("Huella de los datos (SHA-256)"), dataset.sha256),
-        (_("Variables"), ", ".join(model.feature_set.get("names", []))),
+        (_("Variables"), "; ".join(_variable_words(model))),
         (_("Datos sensibles usados"), ", ".join(parameters.get("sensitive", [])) or _("ninguno")),
-        (_("Cómo se midió"), str(parameters.get("splits", "—"))),
+        (_("Cómo se midió"), str(SPLIT_WORDS.get(parameters.get("splits"), "—"))),
     ]
     return Card(
         _("Ficha del modelo %(name)s") % {"name": model.name},
@@ -66,7 +82,7 @@ def model_card(model: ScoringModel) -> Card:
             Section(_("De qué aprendió"), data),
             Section(
                 _("Qué tan bien ordena y calibra"),
-                [(name, _figure(evaluation, name)) for name in FIGURES if name in evaluation],
+                [(words, _figure(evaluation, name)) for name, words in figure_words().items() if name in evaluation],
                 [table for table in (_lift(evaluation), _calibration(evaluation), _vintages(evaluation)) if table[2]],
             ),
             Section(
@@ -84,6 +100,12 @@ def model_card(model: ScoringModel) -> Card:
             ),
         ],
     )
+
+
+def _variable_words(model: ScoringModel) -> list[str]:
+    """The features by what people call them; a column of a file keeps its own name."""
+    known = {one.name: str(one.label) for one in features_of(model.segment)}
+    return [known.get(name, name) for name in model.feature_set.get("names", [])]
 
 
 def card_html(card: Card) -> str:

@@ -6,17 +6,12 @@ from django import forms
 from django.utils.translation import gettext_lazy as _
 
 from accounts.forms import AffixInput, ChoiceCards
-from scoring.algorithms import ALGORITHMS, ON_ANY_TABLE
+from scoring.algorithms import ALGORITHMS, ON_ANY_TABLE, SPLIT_WORDS
 from scoring.models import Segment
 from scoring.services.promotion import MOST_TRAFFIC
 
 LARGEST_UPLOAD: Final = 20 * 1024 * 1024
 TABLES: Final = {"accept": ".csv,.xlsx,.parquet,.gz"}
-SPLITS: Final = {
-    "5fold": _("Cinco partes al azar"),
-    "holdout30": _("Un 30% al azar"),
-    "time": _("Por fechas: aprende de lo viejo, se mide en lo nuevo"),
-}
 
 
 class DatasetForm(forms.Form):
@@ -56,8 +51,25 @@ class DatasetForm(forms.Form):
 class TrainForm(forms.Form):
     """What a training run needs to be told; all of it has a usual answer."""
 
+    mark_optional = True
     algorithm = forms.ChoiceField(label=_("Modelo"))
-    splits = forms.ChoiceField(label=_("Cómo se mide"), choices=list(SPLITS.items()))
+    splits = forms.ChoiceField(label=_("Cómo se mide"), choices=list(SPLIT_WORDS.items()))
+    odds = forms.FloatField(
+        label=_("Pagan por cada uno que incumple, con 600 puntos"),
+        help_text=_("De la tarjeta de puntaje. Si lo dejas vacío: 9."),
+        min_value=0.1,
+        max_value=1_000,
+        required=False,
+        widget=AffixInput(suffix=_("a 1"), attrs={"inputmode": "decimal"}),
+    )
+    pdo = forms.FloatField(
+        label=_("Puntos que duplican esa proporción"),
+        help_text=_("De la tarjeta de puntaje (PDO). Si lo dejas vacío: 60."),
+        min_value=5,
+        max_value=200,
+        required=False,
+        widget=AffixInput(suffix=_("puntos"), attrs={"inputmode": "decimal"}),
+    )
     free = forms.BooleanField(
         label=_("Entrenar también el modelo libre"),
         help_text=_("Muestra cuánta precisión cuesta que cada razón sea exacta. Tarda más."),
@@ -79,8 +91,15 @@ class TrainForm(forms.Form):
         ]
         if not dated:
             self.fields["splits"].choices = [  # type: ignore[attr-defined]
-                choice for choice in SPLITS.items() if choice[0] != "time"
+                choice for choice in SPLIT_WORDS.items() if choice[0] != "time"
             ]
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or {}
+        for name in ("odds", "pdo"):
+            if cleaned.get("algorithm") != "scorecard" and cleaned.get(name) is not None:
+                self.add_error(name, _("Solo la tarjeta de puntaje tiene una escala propia: déjalo vacío."))
+        return cleaned
 
 
 class ReasonForm(forms.Form):
@@ -114,8 +133,8 @@ class BatchForm(forms.Form):
 
     file = forms.FileField(
         label=_("Planilla"),
-        help_text=_("CSV o XLSX, con una columna por dato y sus nombres del diccionario en la primera fila."),
-        widget=forms.FileInput(attrs={"accept": ".csv,.xlsx"}),
+        help_text=_("CSV, XLSX o Parquet, con una columna por dato y sus nombres del diccionario en la primera fila."),
+        widget=forms.FileInput(attrs={"accept": ".csv,.xlsx,.parquet"}),
         error_messages={"required": _("Elige una planilla"), "empty": _("La planilla está vacía")},
     )
     segment = forms.ChoiceField(label=_("Tipo de persona"), choices=Segment.choices, widget=ChoiceCards(in_row=True))

@@ -48,6 +48,13 @@ class Scale:
         return cls(float(document["anchor"]), float(document["anchor_odds"]), float(document["doubling"]))
 
 
+def scale_of(odds: float | None, pdo: float | None) -> Scale | None:
+    """The scale that was asked for; None where nothing was. Raises ValueError."""
+    asked = {"anchor_odds": odds, "doubling": pdo}
+    given = {name: value for name, value in asked.items() if value is not None}
+    return Scale(**given) if given else None
+
+
 def half_up(value: float) -> int:
     return math.floor(value + 0.5)
 

@@ -38,6 +38,7 @@ def _told(facts: dict[str, float]) -> list[dict[str, str]]:
         "statement_income": (_("Entra al mes, en promedio"), _money),
         "cash_flow_stability": (_("Qué tan parejo entra"), _share),
         "balance_low": (_("Saldo más bajo de tres meses"), _money),
+        "daily_sales_volatility": (_("Cuánto cambia de un día a otro"), _share),
         "sales_growth": (_("Crece al mes"), _share),
         "sales_season": (_("Depende del mes del año"), _share),
     }

@@ -76,7 +76,7 @@ def test_nobody_elses(draft, applicant, actor_as, institution, other_institution
         remove_statement(statement_id=kept.pk, actor=actor_as("applicant", at=other_institution))
 
 
-def test_the_page_shows_what_was_understood_and_the_score_uses_it(client_as, applicant, institution, ready):
+def test_the_page_shows_what_was_understood_and_the_score_uses_it(client_as, actor_as, applicant, institution, ready):
     browser = client_as(applicant)
     application = walk.start(browser, institution, "enterprise")
     page = reverse("lending:apply_documents", args=[institution.slug, application.pk])
@@ -100,6 +100,9 @@ def test_the_page_shows_what_was_understood_and_the_score_uses_it(client_as, app
     assert inputs["cash_flow_stability"] is not None
     told = browser.get(reverse("lending:my_reasons", args=[institution.slug, application.pk])).content.decode()
     assert "Lo que leímos de tus movimientos" in told
+    case = client_as(actor_as("officer")).get(reverse("lending:desk_case", args=[institution.slug, application.pk]))
+    assert "Sus movimientos, leídos" in case.content.decode()
+    assert "Qué tan parejo entra" in case.content.decode()
 
 
 def test_a_start_up_has_no_history_and_no_zeros():

@@ -6,7 +6,7 @@ Its log-odds are a sum of step functions, so it is kept and served as the same t
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,18 +17,33 @@ from scoring.features import features_of
 from scoring.points import Scale
 from scoring.recipe.encoding import TableEncoder
 from scoring.recipe.members import Weights
+from scoring.recipe.searching import search
+from scoring.recipe.stack import Progress
 from scoring.recipe.transparent import TransparentFacts, TransparentTable, facts_matrix
 from scoring.tables import SingleTable, Tables
 from scoring.training import Parameters, TrainedModel, check_trainable, stratified_folds, versions
 
 if TYPE_CHECKING:
+    import optuna
     import pandas as pd
 
-MOST_BINS = 8
 LEAST_INFORMATION = 0.02  # information value under which a feature tells nothing
 SMOOTHING = 0.5  # rows of each kind that every bin starts with
-RIDGE = 1.0
 TRENDS = {1: "ascending", -1: "descending", 0: "auto"}
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What a scorecard is made with: the most bins of a feature, and what keeps its weights small."""
+
+    bins: int = 8
+    ridge: float = 1.0
+
+
+def _suggested(trial: optuna.trial.BaseTrial) -> Settings:
+    if not trial.number:
+        return Settings()
+    return Settings(trial.suggest_int("bins", 3, 14), trial.suggest_float("ridge", 0.05, 100, log=True))
 
 
 @dataclass(frozen=True)
@@ -45,7 +60,7 @@ class Binned:
 
 
 def bin_feature(
-    column: np.ndarray, outcomes: np.ndarray, direction: int = 0, weights: Weights = None, most: int = MOST_BINS
+    column: np.ndarray, outcomes: np.ndarray, direction: int = 0, weights: Weights = None, most: int = 8
 ) -> Binned:
     """Optimal cuts of one column (NaN is missing), the default rate monotone along them where a direction binds."""
     weights = np.ones(len(column)) if weights is None else weights
@@ -95,19 +110,35 @@ def train_scorecard(
     directions: Sequence[int],
     *,
     seed: int = 1,
+    trials: int = 0,
     folds: int = Parameters.folds,
     weights: Weights = None,
+    settings: Settings | None = None,
+    progress: Progress | None = None,
 ) -> TrainedModel:
-    """A scorecard of `X` float64[n, d]; bins and weights are learnt anew in each fold. Raises CannotTrain."""
+    """A scorecard of `X` float64[n, d]; bins and weights are learnt anew in each fold. Raises CannotTrain.
+
+    With `trials`, as many `settings` are tried by out-of-fold log loss; the product's own are the first of them.
+    """
     check_trainable(X, outcomes)
     outcomes = np.asarray(outcomes, dtype=np.float64)
+    if trials:
+
+        def loss(trial: optuna.Trial) -> float:
+            tried = _suggested(trial)
+            trial.set_user_attr("settings", asdict(tried))
+            same: dict[str, Any] = {"seed": seed, "folds": folds, "weights": weights}
+            return train_scorecard(X, outcomes, names, directions, settings=tried, **same).metrics["log_loss"]
+
+        settings = Settings(**search(loss, trials, seed, progress).user_attrs["settings"])
+    settings = settings or Settings()
     fold = stratified_folds(outcomes, folds, seed)
     margins = np.empty(len(outcomes))
     for one in range(folds):
         out = fold == one
         own = None if weights is None else weights[~out]
-        margins[out] = _fit(X[~out], outcomes[~out], names, directions, own)[0].margins(X[out])
-    tables, binned, slopes = _fit(X, outcomes, names, directions, weights)
+        margins[out] = _fit(X[~out], outcomes[~out], names, directions, own, settings)[0].margins(X[out])
+    tables, binned, slopes = _fit(X, outcomes, names, directions, weights, settings)
     calibration = choose_calibration(margins, outcomes, weights, seed)
     pd = calibration.probabilities(margins)
     return TrainedModel(
@@ -119,7 +150,7 @@ def train_scorecard(
         parameters={
             "algorithm": "scorecard",
             "seed": seed,
-            "bins": MOST_BINS,
+            **asdict(settings),
             "information": {name: round(one.information, 4) for name, one in zip(names, binned, strict=True)},
             "slopes": {name: round(float(slope), 4) for name, slope in zip(names, slopes, strict=True)},
             "directions": list(map(int, directions)),
@@ -130,16 +161,22 @@ def train_scorecard(
 
 
 def _fit(
-    X: np.ndarray, outcomes: np.ndarray, names: Sequence[str], directions: Sequence[int], weights: Weights
+    X: np.ndarray,
+    outcomes: np.ndarray,
+    names: Sequence[str],
+    directions: Sequence[int],
+    weights: Weights,
+    settings: Settings,
 ) -> tuple[Tables, list[Binned], np.ndarray]:
     binned = [
-        bin_feature(column, outcomes, direction, weights) for column, direction in zip(X.T, directions, strict=True)
+        bin_feature(column, outcomes, direction, weights, settings.bins)
+        for column, direction in zip(X.T, directions, strict=True)
     ]
     used = np.array([one.information >= LEAST_INFORMATION for one in binned])
     design = np.column_stack(
         [np.array(one.evidence)[one.places(column)] for one, column in zip(binned, X.T, strict=True)]
     )
-    slopes, level = _logistic(design, outcomes, used, weights)
+    slopes, level = _logistic(design, outcomes, used, weights, settings.ridge)
     singles, base = [], level
     for one, slope in zip(binned, slopes, strict=True):
         values = slope * np.array(one.evidence)
@@ -149,7 +186,9 @@ def _fit(
     return Tables(tuple(names), float(base), tuple(singles)).never_rewarding_silence(), binned, slopes
 
 
-def _logistic(design: np.ndarray, outcomes: np.ndarray, used: np.ndarray, weights: Weights) -> tuple[np.ndarray, float]:
+def _logistic(
+    design: np.ndarray, outcomes: np.ndarray, used: np.ndarray, weights: Weights, ridge: float
+) -> tuple[np.ndarray, float]:
     """Slopes from zero up, so that no feature works against its own evidence; zero for those not used."""
     from scipy.optimize import minimize
 
@@ -158,8 +197,8 @@ def _logistic(design: np.ndarray, outcomes: np.ndarray, used: np.ndarray, weight
     def loss(values: np.ndarray) -> tuple[float, np.ndarray]:
         odds = design @ values[:-1] + values[-1]
         wrong = weights * (1 / (1 + np.exp(-np.clip(odds, -35, 35))) - outcomes)
-        total = np.sum(weights * (np.logaddexp(0.0, odds) - outcomes * odds)) + RIDGE * np.sum(values[:-1] ** 2)
-        return float(total), np.append(design.T @ wrong + 2 * RIDGE * values[:-1], wrong.sum())
+        total = np.sum(weights * (np.logaddexp(0.0, odds) - outcomes * odds)) + ridge * np.sum(values[:-1] ** 2)
+        return float(total), np.append(design.T @ wrong + 2 * ridge * values[:-1], wrong.sum())
 
     mean = np.average(outcomes, weights=weights)
     start = np.append(np.where(used, 0.5, 0.0), np.log(mean / (1 - mean)))
@@ -201,15 +240,19 @@ def train_scorecard_table(
     *,
     segment: str,
     seed: int = 1,
+    trials: int = 0,
     weights: Weights = None,
     directions: Mapping[str, int] | None = None,
     scale: Scale | None = None,
+    progress: Progress | None = None,
 ) -> TransparentTable:
     """A scorecard on `columns` of `frame`, each level of a text by its default rate."""
     encoder = TableEncoder(columns, compact=True)
     X = encoder.fit(frame, outcomes, stratified_folds(outcomes, Parameters.folds, seed))
     bound = [(directions or {}).get(name, 0) for name in encoder.names]
-    trained = train_scorecard(X, outcomes, encoder.names, bound, seed=seed, weights=weights)
+    trained = train_scorecard(
+        X, outcomes, encoder.names, bound, seed=seed, trials=trials, weights=weights, progress=progress
+    )
     return TransparentTable(encoder, trained, segment, scale or Scale())
 
 
@@ -220,8 +263,10 @@ def train_scorecard_facts(
     *,
     segment: str,
     seed: int = 1,
+    trials: int = 0,
     weights: Weights = None,
     scale: Scale | None = None,
+    progress: Progress | None = None,
 ) -> TransparentFacts:
     """A scorecard of the dictionary's features, monotone as they promise: it may decide live."""
     features = features_of(segment)
@@ -231,6 +276,8 @@ def train_scorecard_facts(
         [feature.name for feature in features],
         [feature.direction for feature in features],
         seed=seed,
+        trials=trials,
         weights=weights,
+        progress=progress,
     )
     return TransparentFacts(trained, segment, scale or Scale())

@@ -19,6 +19,7 @@ from scoring.recipe.learners import DecisionTree, GradientBoosting, NeuralNetwor
 from scoring.recipe.members import BoostedTrees, Fitted, Member, RandomTrees, RankLogistic, Weights
 from scoring.recipe.neural import KerasNetwork
 from scoring.recipe.packing import pack, unpack
+from scoring.recipe.searching import search
 from scoring.recipe.stack import FOLDS, FOLDS_OF_MANY, MANY_ROWS, Progress
 from scoring.training import CannotTrain, check_trainable, stratified_folds
 
@@ -212,19 +213,11 @@ def one_kind(name: str) -> Callable[..., OneKind]:
 def _search(
     member: Member, X: np.ndarray, y: np.ndarray, folds: np.ndarray, seed: int, trials: int, progress: Progress | None
 ) -> Member:
-    import optuna
-
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
-
-    def objective(trial: optuna.Trial) -> float:
+    def loss(trial: optuna.Trial) -> float:
         margins, _ = _folded(_space(member, trial), X, y, folds, None, "none", seed, None)
-        if progress:
-            progress("search", trial.number + 1, trials)
         return float(np.mean(np.logaddexp(0.0, margins) - y * margins))
 
-    study = optuna.create_study(sampler=optuna.samplers.TPESampler(seed=seed))
-    study.optimize(objective, n_trials=trials)
-    return _space(member, optuna.trial.FixedTrial(study.best_params))
+    return _space(member, search(loss, trials, seed, progress))
 
 
 def _folded(

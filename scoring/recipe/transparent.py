@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -21,11 +21,13 @@ from scoring.features import (
 from scoring.model_files import dump_model
 from scoring.points import Scale
 from scoring.recipe.encoding import TableEncoder
+from scoring.recipe.searching import search
 from scoring.recipe.stack import Progress
 from scoring.serving import LiveModel
 from scoring.training import Parameters, TrainedModel, stratified_folds, train_transparent
 
 if TYPE_CHECKING:
+    import optuna
     import pandas as pd
 
 
@@ -75,6 +77,7 @@ def train_transparent_table(
     *,
     segment: str,
     seed: int = 1,
+    trials: int = 0,
     weights: np.ndarray | None = None,
     directions: Mapping[str, int] | None = None,
     progress: Progress | None = None,
@@ -83,7 +86,7 @@ def train_transparent_table(
     encoder = TableEncoder(columns, compact=True)
     X = encoder.fit(frame, outcomes, stratified_folds(outcomes, Parameters.folds, seed))
     bound = [(directions or {}).get(name, 0) for name in encoder.names]
-    trained = train_transparent(X, outcomes, encoder.names, bound, Parameters(seed=seed), progress, weights)
+    trained = _train(X, outcomes, encoder.names, bound, seed, trials, weights, progress)
     return TransparentTable(encoder, trained, segment)
 
 
@@ -94,21 +97,59 @@ def train_transparent_facts(
     *,
     segment: str,
     seed: int = 1,
+    trials: int = 0,
     weights: np.ndarray | None = None,
     progress: Progress | None = None,
 ) -> TransparentFacts:
     """The live kind of model, from a frame whose columns are declared facts."""
     features = features_of(segment)
-    trained = train_transparent(
+    trained = _train(
         facts_matrix(segment, frame),
         outcomes,
         [feature.name for feature in features],
         [feature.direction for feature in features],
-        Parameters(seed=seed),
-        progress,
+        seed,
+        trials,
         weights,
+        progress,
     )
     return TransparentFacts(trained, segment)
+
+
+def _train(
+    X: np.ndarray,
+    outcomes: np.ndarray,
+    names: Sequence[str],
+    directions: Sequence[int],
+    seed: int,
+    trials: int,
+    weights: np.ndarray | None,
+    progress: Progress | None,
+) -> TrainedModel:
+    """With `trials`, as many settings are tried by out-of-fold log loss; the product's own are the first of them."""
+    usual = Parameters(seed=seed)
+    if not trials:
+        return train_transparent(X, outcomes, names, directions, usual, progress, weights)
+
+    def suggested(trial: optuna.trial.BaseTrial) -> Parameters:
+        if not trial.number:
+            return usual
+        return replace(
+            usual,
+            depth=trial.suggest_int("depth", 1, 3),
+            learning_rate=trial.suggest_float("learning_rate", 0.03, 0.2, log=True),
+            min_child_weight=trial.suggest_float("min_child_weight", 2, 40, log=True),
+            l2=trial.suggest_float("l2", 0.5, 20, log=True),
+            max_pairs=trial.suggest_int("max_pairs", 0, Parameters.max_pairs, step=10),
+        )
+
+    def loss(trial: optuna.Trial) -> float:
+        parameters = suggested(trial)
+        trial.set_user_attr("parameters", asdict(parameters))
+        return train_transparent(X, outcomes, names, directions, parameters, None, weights).metrics["log_loss"]
+
+    best = search(loss, trials, seed, progress).user_attrs["parameters"]
+    return train_transparent(X, outcomes, names, directions, Parameters(**best), progress, weights)
 
 
 def holds_facts(segment: str, columns: Sequence[str]) -> bool:

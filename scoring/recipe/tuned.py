@@ -10,10 +10,12 @@ import numpy as np
 
 from scoring.recipe.encoding import TableEncoder
 from scoring.recipe.packing import pack
+from scoring.recipe.searching import search
 from scoring.recipe.stack import Progress
 from scoring.training import stratified_folds
 
 if TYPE_CHECKING:
+    import optuna
     import pandas as pd
     import xgboost
 
@@ -50,10 +52,8 @@ def train_tuned(
     progress: Progress | None = None,
 ) -> TunedXGBoost:
     """The best of `trials` settings by cross-validated log loss, fitted on all rows. The budget counts trials."""
-    import optuna
     import xgboost
 
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
     folds = stratified_folds(outcomes, FOLDS, seed)
     encoder = TableEncoder(columns)
     X = encoder.fit(frame, outcomes, folds)
@@ -76,15 +76,11 @@ def train_tuned(
         losses = history["test-logloss-mean"]
         trial.set_user_attr("settings", settings)
         trial.set_user_attr("rounds", int(np.argmin(losses)) + 1)
-        if progress:
-            progress("search", trial.number + 1, trials)
         return float(np.min(losses))
 
-    study = optuna.create_study(sampler=optuna.samplers.TPESampler(seed=seed))
-    study.optimize(objective, n_trials=trials)
-    settings = study.best_trial.user_attrs["settings"]
-    booster = xgboost.train(settings, data, study.best_trial.user_attrs["rounds"])
-    return TunedXGBoost(encoder, booster, settings | {"rounds": study.best_trial.user_attrs["rounds"]})
+    best = search(objective, trials, seed, progress).user_attrs
+    booster = xgboost.train(best["settings"], data, best["rounds"])
+    return TunedXGBoost(encoder, booster, best["settings"] | {"rounds": best["rounds"]})
 
 
 def _fixed(seed: int) -> dict[str, Any]:

@@ -25,6 +25,7 @@ from accounts.tenancy.scope import institution_scope
 from scoring import registry
 from scoring.algorithms import LIVE_ALGORITHMS, MODES
 from scoring.models import Dataset, ScoringModel, TrainingRun
+from scoring.points import scale_of
 from scoring.services.datasets import dataset_of_outcomes, load_table
 from scoring.services.owners import chain_of, require
 from scoring.services.training import train_on_dataset
@@ -50,7 +51,8 @@ def start_run(
     """A new run, or the one that is open for this segment; a worker takes it from here.
 
     Without `dataset` the institution's own mature loans are the data. `parameters`: `algorithm`, `splits`, `seed`,
-    `free` (whether to train the free model to compare with). Raises NotAllowed, InvalidState.
+    `free` (whether to train the free model to compare with), `odds` and `pdo` of a scorecard. Raises NotAllowed,
+    InvalidState.
     """
     require(actor, "scoring.train_model", institution)
     if dataset is None and institution is None:
@@ -242,6 +244,7 @@ def _train(run: TrainingRun, actor: Actor, progress: _Progress) -> dict[str, Any
         algorithm=run.parameters["algorithm"],
         splits=run.parameters["splits"],
         seed=run.parameters["seed"],
+        scale=scale_of(run.parameters.get("odds"), run.parameters.get("pdo")),
         progress=progress,
     )
     return {"model": str(model.pk), "name": model.name, "algorithm": model.algorithm, **_figures(model)}

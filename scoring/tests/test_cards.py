@@ -21,6 +21,7 @@ def model(platform):
         groups={"sexo": np.where(pd > 0.1, "f & <b>", "m")},
         decided_on=np.full(900, "2025-02-01", dtype="datetime64[D]"),
     )
+    registered.parameters = {**registered.parameters, "splits": "5fold"}
     registered.save()
     return registered
 
@@ -32,6 +33,10 @@ def test_the_card_tells_what_it_is_how_well_it_does_and_for_whom(model):
     assert "2025-Q1" in page
     assert "f &amp; &lt;b&gt;" in page  # words of a file are words, not markup
     assert "<script" not in page
+    for name in ("calibration_slope", "ece_noise_limit", "pr_auc", "debt_to_income", "5fold"):
+        assert name not in page  # words, no technical names
+    assert "Pendiente de calibración" in page
+    assert "Cinco partes al azar" in page
 
 
 def test_the_pdf_is_one_and_the_same_each_time(model):

@@ -149,6 +149,22 @@ def test_training_on_a_data_set_keeps_what_was_chosen(browser, institution):
     assert wrong["Location"] == address(institution, "dataset", dataset.pk)
 
 
+def test_a_scorecard_is_trained_on_the_scale_that_was_asked_for(browser, institution):
+    bring(browser, institution)
+    dataset = Dataset.objects.get()
+    card = {"algorithm": "scorecard", "splits": "holdout30", "odds": "20", "pdo": "40"}
+    for wrong in ({"algorithm": "stack"}, {"odds": "0"}, {"pdo": "mucho"}):
+        answer = browser.post(address(institution, "train", dataset.pk), card | wrong, follow=True)
+        assert "alert" in answer.content.decode()
+        assert not TrainingRun.objects.exists()
+    browser.post(address(institution, "train", dataset.pk), card)
+    run = TrainingRun.objects.get()
+    take_waiting(institution.pk)
+    model = run_now(institution_id=institution.pk, run_id=run.pk).model
+    assert model.algorithm.startswith("scorecard")
+    assert model.parameters["scale"] == {"anchor": 600.0, "anchor_odds": 20.0, "doubling": 40.0}
+
+
 def test_a_failed_run_says_why_and_offers_to_go_on(browser, institution, champion):
     browser.post(address(institution, "retrain"), {"segment": "household"})
     run = TrainingRun.objects.get()

@@ -7,6 +7,7 @@ from decimal import Decimal
 from pathlib import Path
 from uuid import uuid4
 
+import numpy as np
 import pytest
 from django.conf import settings
 from django.core.management import CommandError, call_command
@@ -17,7 +18,7 @@ from accounts.clock import today
 from accounts.errors import InvalidInput, NotAllowed
 from accounts.models import AuditEntry
 from accounts.tenancy.scope import institution_scope
-from scoring.features import check_known
+from scoring.features import check_known, feature_names, feature_row
 from scoring.models import Score, Signal
 from scoring.services import ScoreRequest, score_applications
 from scoring.services.signals import load_signals
@@ -202,6 +203,38 @@ def test_other_figures(database):
     assert {name: signal.value for name, signal in known.items()} == {
         "crop_yield_usual": 14000.0, "rain_ratio": 0.5, "frost_nights": 4.0, "el_nino": 1.7, "sector_arrears": 0.09,
     }  # fmt: skip
+
+
+def test_dollars_count_at_the_rate_of_the_day_of_the_decision(database, tmp_path):
+    days = ("2025-02-26,2025-02-26,3.70", "2025-02-28,2025-02-28,3.80")
+    load(*read_signals(written(tmp_path, "\n".join(["kind,region,subject,on,until,value", *(
+        f"usd_rate,,,{day}" for day in days)]))))  # fmt: skip
+    place, facts = Place("08", "", ""), applicant("household", total_debt_usd=Decimal("500"))
+    debt = feature_names("household").index("debt_to_income")
+
+    def on(day):
+        known = known_signals([place], day)[place]
+        check_known(known, day)
+        return feature_row("household", facts, known)[debt]
+
+    assert on(date(2025, 2, 27)) == pytest.approx((1500 + 500 * 3.70) / 1800)
+    assert on(date(2025, 2, 28)) == pytest.approx((1500 + 500 * 3.80) / 1800)
+    load(price("3.90", kind="usd_rate", region="", subject="", on=date(2025, 2, 28), days=1, known_on=date(2025, 3, 3)))
+    assert on(date(2025, 3, 2)) == pytest.approx((1500 + 500 * 3.80) / 1800)  # corrected later, not before
+    assert on(date(2025, 3, 3)) == pytest.approx((1500 + 500 * 3.90) / 1800)
+    assert np.isnan(on(date(2025, 4, 1)))  # too old to stand for the day: missing, never an old rate or none
+
+
+def test_a_score_keeps_the_rate_at_which_dollars_were_counted(institution):
+    register_model("household")
+    rate = price("3.72", today() - timedelta(days=1), days=1, kind="usd_rate", region="", subject="")
+    load(rate)
+    facts = applicant("household", total_debt_usd=Decimal("900")) | {"region": "08"}
+    score_applications("household", [ScoreRequest(uuid4(), facts), ScoreRequest(uuid4(), applicant("household"))])
+    in_dollars, in_soles = Score.objects.order_by("created_at", "pk")
+    assert in_dollars.signals["usd_rate"]["value"] == 3.72
+    assert in_dollars.inputs["debt_to_income"] == pytest.approx((1500 + 900 * 3.72) / 1800, abs=1e-4)
+    assert in_soles.inputs["debt_to_income"] == pytest.approx(1500 / 1800, abs=1e-4)
 
 
 def test_many_places_are_one_query(database, django_assert_num_queries):

@@ -16,6 +16,7 @@ from accounts.formats import format_number
 from accounts.http import InstitutionRequest
 from scoring import contributions, registry
 from scoring.algorithms import ALGORITHMS, LIVE_ALGORITHMS
+from scoring.cards import figure_words
 from scoring.explanations import PAIR
 from scoring.features import features_of
 from scoring.forms import ChallengeForm, ReasonForm
@@ -128,17 +129,11 @@ def _kpis(evaluation: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def _figures(evaluation: dict[str, Any]) -> list[dict[str, str]]:
-    names = {
-        "pr_auc": _("Precisión media (PR-AUC)"),
-        "brier": "Brier",
-        "log_loss": _("Pérdida logarítmica"),
-        "calibration_slope": _("Pendiente de calibración"),
-        "auc_gap": _("AUC que falta para lo mejor posible"),
-        "pd_error": _("Error medio de la probabilidad"),
-    }
+    words = figure_words()
+    names = ("pr_auc", "brier", "log_loss", "calibration_slope", "auc_gap", "pd_error")
     rows = [
-        {"label": str(words), "value": figure(evaluation[name], 4)}
-        for name, words in names.items()
+        {"label": words[name], "value": figure(evaluation[name], 4)}
+        for name in names
         if evaluation.get(name) is not None
     ]
     return [{"label": _("Incumplen"), "value": share(evaluation.get("default_rate"))}, *rows]

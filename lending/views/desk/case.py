@@ -23,6 +23,7 @@ from lending.selectors.applications import application_for
 from lending.selectors.case import Case, case_of
 from lending.selectors.contracts import standing_contract
 from lending.selectors.queue import VIEWS, place_in, queue
+from lending.selectors.statements import recognised
 from lending.services.decisions import decide_application, propose_decision, unmask_document_number, verify_facts
 from lending.services.documents import review_document
 from lending.views.desk.queue import STATUS_KIND, cleaned_filters, deadline_tag, kept_query
@@ -181,6 +182,7 @@ def case_page(
         "filters": filters_query,
         "papers": [paper_line(one, request.institution.slug) for one in case.documents],
         "signatures": signatures(case),
+        "statements": recognised(application.pk),
         **place_of(request, application),
         **turn_of(request, application, case, form),
         "contract": standing_contract(application.pk) if application.status == Status.APPROVED else None,

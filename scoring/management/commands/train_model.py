@@ -13,7 +13,7 @@ from accounts.models import Institution
 from accounts.tenancy.scope import institution_scope
 from scoring.algorithms import ALGORITHMS, MODES
 from scoring.models import Dataset, ScoringModel, Segment
-from scoring.points import Scale
+from scoring.points import scale_of
 from scoring.selectors.models import gap_to_free
 from scoring.services import train_on_dataset, train_segment_model
 from scoring.services.runs import GAP_WARN
@@ -36,7 +36,9 @@ class Command(InstitutionCommand):
         parser.add_argument("--seed", type=int, default=1, help="the same seed gives the same model (default 1)")
         parser.add_argument("--mode", choices=MODES, default="transparent", help="transparent is the one for decisions")
         parser.add_argument("--algorithm", choices=ALGORITHMS, help="instead of --mode")
-        parser.add_argument("--trials", type=int, help="settings to try (default 30 for xgboost, none for others)")
+        parser.add_argument(
+            "--trials", type=int, help="settings to try (30 for xgboost, else none; the stack has none)"
+        )
         parser.add_argument("--imbalance", choices=IMBALANCE, help="how rare defaults are weighed (default weights)")
         parser.add_argument("--odds", type=float, help="of a scorecard: payers per defaulter at 600 points (default 9)")
         parser.add_argument("--pdo", type=float, help="of a scorecard: points that double the odds (default 60)")
@@ -88,13 +90,6 @@ class Command(InstitutionCommand):
         for warning in document["warnings"]:
             self.stderr.write(self.style.WARNING(warning))
         self.report(document)
-
-
-def scale_of(odds: float | None, pdo: float | None) -> Scale | None:
-    """The scale that was asked for; None where nothing was. Raises ValueError."""
-    asked = {"anchor_odds": odds, "doubling": pdo}
-    given = {name: value for name, value in asked.items() if value is not None}
-    return Scale(**given) if given else None
 
 
 def dataset_named(text: str, institution: Institution | None) -> Dataset:
