@@ -7,12 +7,20 @@ from functools import lru_cache
 
 from lending.schedules.terms import Amortization, InterestPeriod, LoanTerms, RepayUnit, WorkingDayRule
 
+_FEBRUARY = 1
+_LENGTHS = (31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
+
 
 def add_months(start: date, months: int, day: int | None = None) -> date:
     """The date `months` later, on `day` (the start's own by default) or the month's last day before it."""
     years, month = divmod(start.month - 1 + months, 12)
-    year = start.year + years
-    return date(year, month + 1, min(day or start.day, monthrange(year, month + 1)[1]))
+    return _day_of(start.year + years, month, day or start.day)
+
+
+def _day_of(year: int, month: int, day: int) -> date:
+    """The day of a month (0 is January), or the month's last one before it."""
+    longest = 29 if month == _FEBRUARY and isleap(year) else _LENGTHS[month]
+    return date(year, month + 1, day if day < longest else longest)
 
 
 def due_dates(terms: LoanTerms) -> list[date]:
@@ -21,7 +29,8 @@ def due_dates(terms: LoanTerms) -> list[date]:
     Months are counted from the first due date and return to the seed day after a short month: 31 January,
     28 February, 31 March. A moved date does not move the ones after it.
     """
-    return [to_working_day(day, terms) for day in nominal_due_dates(terms)]
+    days = nominal_due_dates(terms)
+    return days if terms.working_day_rule is WorkingDayRule.NONE else [to_working_day(day, terms) for day in days]
 
 
 def nominal_due_dates(terms: LoanTerms) -> list[date]:
@@ -31,7 +40,9 @@ def nominal_due_dates(terms: LoanTerms) -> list[date]:
     first = first_due_date(terms)
     if terms.repay_unit is RepayUnit.MONTHS:
         day = seed_day(terms)
-        return [add_months(first, n * terms.repay_every, day) for n in range(terms.installments)]
+        start = first.year * 12 + first.month - 1
+        months = range(start, start + terms.installments * terms.repay_every, terms.repay_every)
+        return [_day_of(number // 12, number % 12, day) for number in months]
     step = timedelta(days=terms.repay_every * (7 if terms.repay_unit is RepayUnit.WEEKS else 1))
     return [first + n * step for n in range(terms.installments)]
 

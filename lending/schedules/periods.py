@@ -59,11 +59,16 @@ def periods_of(terms: LoanTerms, *, first_number: int = 1) -> list[Period]:
     alike: dict[object, tuple[Decimal, Decimal, int, int]] = {}
     start = terms.disbursed_on
     by_months = terms.repay_unit is RepayUnit.MONTHS and terms.amortization is not Amortization.IRREGULAR
+    regular, calendar = by_months and starts_regular(terms), not terms.days_in_year
+    free, of_thirty = terms.interest_free, terms.days_in_month is not None
     for n, due in enumerate(due_dates(terms), start=first_number):
-        due = max(due, start)  # two dates moved onto one working day leave an empty period between them
-        months = terms.repay_every if by_months and (n > first_number or starts_regular(terms)) else None
-        days = counted_days(start, due, terms, months=months)
-        kind = (days, months or start, n <= terms.interest_free, terms.days_in_year or start)  # alike: the same rates
+        if due < start:  # two dates moved onto one working day leave an empty period between them
+            due = start
+        months = terms.repay_every if regular or (by_months and n > first_number) else None
+        days = counted_days(start, due, terms, months=months) if of_thirty else (due - start).days
+        kind: object = days  # alike: the same rates
+        if months is None or calendar or free:
+            kind = (days, months or start, n <= free, start if calendar else None)
         if kind not in alike:
             years = counted_years(start, due, terms, months=months)
             insured = Decimal(days) / 30 if months is None else Decimal(months)

@@ -3,7 +3,7 @@
 Works in minor units (céntimos) and scaled rates; Decimals are made at the end.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import ROUND_HALF_EVEN, ROUND_HALF_UP, Decimal, localcontext
@@ -269,7 +269,7 @@ class Planner:
 
     def schedule(self, lines: Sequence[Line], installment: int, *, rate_changed: bool = False) -> Schedule:
         """The finished schedule of these lines."""
-        rows = tuple(self._row(line) for line in lines)
+        rows = tuple(self._rows(lines))
         parts = (
             sum(line.principal for line in lines),
             sum(line.interest for line in lines),
@@ -284,6 +284,24 @@ class Planner:
 
     def money(self, minor: int) -> Decimal:
         return minor * self.smallest
+
+    def _rows(self, lines: Sequence[Line]) -> Iterator[Row]:
+        cent = self.smallest
+        nothing = 0 * cent
+        for line in lines:
+            yield Row(
+                line.n,
+                line.due_on,
+                line.days,
+                line.principal * cent,
+                line.interest * cent,
+                line.insurance * cent if line.insurance else nothing,
+                line.fees * cent if line.fees else nothing,
+                line.moratory * cent if line.moratory else nothing,
+                line.total * cent,
+                line.outstanding * cent,
+                line.kind,
+            )
 
     @property
     def _rounding(self) -> str:
@@ -303,19 +321,3 @@ class Planner:
             return amount
         multiple = int(self.terms.rounding_multiple * self.unit)
         return max(multiple, divide(amount, multiple, half_even=self.terms.half_even) * multiple)
-
-    def _row(self, line: Line) -> Row:
-        money = self.money
-        return Row(
-            line.n,
-            line.due_on,
-            line.days,
-            money(line.principal),
-            money(line.interest),
-            money(line.insurance),
-            money(line.fees),
-            money(line.moratory),
-            money(line.total),
-            money(line.outstanding),
-            line.kind,
-        )

@@ -25,9 +25,13 @@ _WHOLE_BITS: Final = int(np.float64(_WHOLE).view(np.int64))
 # by this it lies above the exact quotient, even after rounding (1.11e-16): never on a half. And it stays below the
 # next possible quotient, 1e-10 further, up to 360,000 céntimos.
 _RAISED: Final = float(np.nextafter(1e-10, 1))
-_LARGEST_CHARGE: Final = 3.6e5 * RATE_SCALE  # interest, or insurance, of one period
+_LARGEST_INTEREST: Final = 3.6e5 * RATE_SCALE  # of one period
+# Scaled beforehand, a rate is rounded once more: it takes two steps of a float, 2.95e-16, and halves what is certain.
+_RAISED_TWICE: Final = float(np.nextafter(_RAISED, 1))
+_LARGEST_INSURANCE: Final = 1.9e5 * RATE_SCALE
 _LARGEST_PRINCIPAL: Final = 2**45
 _WIDEST: Final = 16  # lengths of period from the shortest to the longest; wider calendars are compressed
+_MONTHS: Final = np.arange(28, 32)  # the lengths of months
 
 
 class Walk:
@@ -48,7 +52,8 @@ class Walk:
         rates, highest = self._rates(tea, starts, due)
         charge = insurance.astype(np.float64)
         certain = self._levels(principal, rates, charge, level)
-        certain &= (principal * np.maximum(highest, charge) < _LARGEST_CHARGE) & (principal < _LARGEST_PRINCIPAL)
+        certain &= (principal * highest < _LARGEST_INTEREST) & (principal * charge < _LARGEST_INSURANCE)
+        certain &= principal < _LARGEST_PRINCIPAL
         certain &= level > principal * ((highest + charge) / RATE_SCALE) + 2  # every installment pays principal
         self._amortize(principal, rates, charge, level, parts)
         if len(due) > 1:
@@ -57,9 +62,32 @@ class Walk:
 
     def _rates(self, tea: Int64, starts: Int64, due: Int64) -> tuple[list[Float64], Float64]:
         """Rates of each period in units of 1e-10, m times [n], and the rate of the longest one [n]."""
+        if due.shape[1] > 1:
+            return self._monthly_rates(tea, starts, due) or self._other_rates(tea, starts, due)
+        days = np.diff(due[:, 0], prepend=starts)
+        lengths, places = np.unique(days, return_inverse=True)
+        table = list(np.ascontiguousarray(_rate_table(tea, lengths).T))
+        return [table[place] for place in places], table[-1]
+
+    def _monthly_rates(self, tea: Int64, starts: Int64, due: Int64) -> tuple[list[Float64], Float64] | None:
+        """The same for periods of whole months, row by row in cache; None where there are others."""
         count = len(tea)
-        shared = due.shape[1] == 1
-        days = np.empty_like(due) if shared else self.days[:, :count]
+        table = _rate_table(tea, _MONTHS)
+        entries, rates, index = table.ravel(), self.rates[:, :count], self.days[0, :count]
+        first = np.arange(0, count * len(_MONTHS), len(_MONTHS)) - _MONTHS[0]
+        before = starts
+        for row, day in enumerate(due):
+            np.subtract(day, before, out=index)
+            if index.min() < _MONTHS[0] or index.max() > _MONTHS[-1]:
+                return None
+            index += first
+            np.take(entries, index, out=rates[row], mode="clip")
+            before = day
+        return list(rates), table[:, -1]
+
+    def _other_rates(self, tea: Int64, starts: Int64, due: Int64) -> tuple[list[Float64], Float64]:
+        count = len(tea)
+        days = self.days[:, :count]
         np.subtract(due[0], starts, out=days[0])
         np.subtract(due[1:], due[:-1], out=days[1:])
         shortest, longest = int(days.min()), int(days.max())
@@ -69,24 +97,26 @@ class Walk:
             days[...] = places.reshape(days.shape)
             shortest = 0
         table = _rate_table(tea, lengths)
-        highest = table[:, -1]
-        if shared:
-            return [np.ascontiguousarray(table[:, place]) for place in days[:, 0] - shortest], highest
         days += np.arange(0, count * len(lengths), len(lengths)) - shortest
         rates = self.rates[:, :count]
         for row, index in enumerate(days):
             np.take(table.ravel(), index, out=rates[row], mode="clip")
-        return list(rates), highest
+        return list(rates), table[:, -1]
 
     def _levels(self, principal: Int64, rates: list[Float64], charge: Float64, level: Int64) -> NDArray[np.bool_]:
         """Level installments: principal over the sum of 1 / growth, summed from the last one back."""
+        once = {id(rate): rate for rate in rates}
         worth, step = self.floats[:2, : len(principal)]
         worth[...] = 0
         charged = charge + RATE_SCALE
+        discounts = {key: RATE_SCALE / (rate + charged) for key, rate in once.items()} if len(once) < len(rates) else {}
         for rate in reversed(rates):
+            worth += 1
+            if discounts:  # periods that share their rates
+                worth *= discounts[id(rate)]
+                continue
             np.add(rate, charged, out=step)
             step *= 1 / RATE_SCALE
-            worth += 1
             worth /= step
         exact = principal / worth
         whole = np.floor(exact)
@@ -101,7 +131,9 @@ class Walk:
         insured = bool(charge.any())
         last = len(rates) - 1
         paid, interest, insurance, outstanding = parts
-        if not insured:
+        if insured:
+            charge = charge * _RAISED_TWICE
+        else:
             insurance[...] = 0
         for row, rate in enumerate(rates):
             np.subtract(above, _WHOLE, out=balance)
@@ -111,7 +143,6 @@ class Walk:
             np.subtract(bits, _WHOLE_BITS, out=interest[row])
             if insured:
                 np.multiply(balance, charge, out=product)
-                product *= _RAISED
                 product += _WHOLE
                 np.subtract(bits, _WHOLE_BITS, out=insurance[row])
             if row == last:
