@@ -1,11 +1,14 @@
-"""The plain way to a schedule: one Decimal multiplication and rounding per row, powers kept.
+"""Plain ways to a schedule in Decimal, powers kept; written apart from lending.schedules, from the formulas alone.
 
-Written apart from lending.schedules, from the formulas alone. The tests hold the product against it, and
-`benchmarks/schedules.py` measures how much the product gains on it.
+`plain_schedule` is the per-row loop as one writes it from the norm: dates, rate of each period from a kept power,
+the equal installment, and rows of amounts rounded to the céntimo. `level_schedule` is the least that such a loop can
+do: due dates given, each rounding written out, bare tuples. The tests hold the product against both, and
+`benchmarks/schedules.py` measures how much the product gains on each.
 """
 
 from calendar import monthrange
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import date
 from decimal import ROUND_HALF_UP, Context, Decimal, localcontext
 from functools import cache
@@ -21,16 +24,6 @@ def rate_of_days(tea: Decimal, days: int) -> Decimal:
     """(1 + tea)^(days/360) - 1, at ten decimals."""
     with localcontext(Context(prec=50)):
         return ((1 + tea) ** (Decimal(days) / 360) - 1).quantize(TEN_DECIMALS, rounding=ROUND_HALF_UP)
-
-
-def monthly_dates(disbursed_on: date, installments: int) -> list[date]:
-    """Due dates each month, back to the day of disbursement after short months."""
-    dates = []
-    for number in range(1, installments + 1):
-        years, month = divmod(disbursed_on.month - 1 + number, 12)
-        year = disbursed_on.year + years
-        dates.append(date(year, month + 1, min(disbursed_on.day, monthrange(year, month + 1)[1])))
-    return dates
 
 
 def level_schedule(
@@ -59,3 +52,56 @@ def level_schedule(
         balance -= paid
         rows.append((due, paid, interest, charge, paid + interest + charge, balance))
     return rows
+
+
+@dataclass(frozen=True)
+class Installment:
+    """One row of `plain_schedule`, in soles."""
+
+    n: int
+    due_on: date
+    days: int
+    principal: Decimal
+    interest: Decimal
+    insurance: Decimal
+    total: Decimal
+    outstanding: Decimal
+
+
+def plain_schedule(
+    principal: Decimal, tea: Decimal, disbursed_on: date, installments: int, insurance: Decimal
+) -> list[Installment]:
+    """The rows of a loan from its terms; `insurance` is a monthly rate on the opening balance."""
+    due_dates = [add_month(disbursed_on, n) for n in range(1, installments + 1)]
+    starts = [disbursed_on, *due_dates[:-1]]
+    days = [(due - start).days for start, due in zip(starts, due_dates, strict=True)]
+    level = equal_installment(principal, [rate_of_days(tea, length) + insurance for length in days])
+    balance, rows = principal, []
+    for n, (due, length) in enumerate(zip(due_dates, days, strict=True), start=1):
+        interest = rounded(balance * rate_of_days(tea, length))
+        charge = rounded(balance * insurance)
+        paid = balance if n == installments else min(max(level - interest - charge, Decimal(0)), balance)
+        balance -= paid
+        rows.append(Installment(n, due, length, paid, interest, charge, paid + interest + charge, balance))
+    return rows
+
+
+def equal_installment(principal: Decimal, rates: Sequence[Decimal]) -> Decimal:
+    """C with the sum of C / growth equal to the principal."""
+    growth, worth = Decimal(1), Decimal(0)
+    for rate in rates:
+        growth *= 1 + rate
+        worth += 1 / growth
+    return rounded(principal / worth)
+
+
+def rounded(amount: Decimal) -> Decimal:
+    """To the céntimo, halves up."""
+    return amount.quantize(CENT, rounding=ROUND_HALF_UP)
+
+
+def add_month(start: date, months: int) -> date:
+    """The same day some months later, or the last of that month."""
+    years, month = divmod(start.month - 1 + months, 12)
+    year = start.year + years
+    return date(year, month + 1, min(start.day, monthrange(year, month + 1)[1]))
