@@ -360,6 +360,8 @@ class Restructure(InstitutionOwned):
         WAIVER = "waiver", _("Condonación")
         CHARGE_OFF = "charge_off", _("Castigo")
         UNDO_CHARGE_OFF = "undo_charge_off", _("Reversión de castigo")
+        JUDICIAL = "judicial", _("Pase a cobranza judicial")
+        UNDO_JUDICIAL = "undo_judicial", _("Retiro de cobranza judicial")
 
     class Status(models.TextChoices):
         REQUESTED = "requested", _("Por autorizar")

@@ -16,7 +16,10 @@ from lending.schedules.state import LoanState, state_of
 from lending.schedules.terms import LoanTerms
 
 # Restructures that are no event of the schedule: they change where the loan stands in the books.
-BOOK_ONLY = (Restructure.Kind.CHARGE_OFF, Restructure.Kind.UNDO_CHARGE_OFF, Restructure.Kind.REFINANCE)
+BOOK_ONLY = (
+    *(Restructure.Kind.CHARGE_OFF, Restructure.Kind.UNDO_CHARGE_OFF, Restructure.Kind.REFINANCE),
+    *(Restructure.Kind.JUDICIAL, Restructure.Kind.UNDO_JUDICIAL),
+)
 
 
 def loans_visible_to(actor: Actor) -> QuerySet[Loan]:

@@ -1,7 +1,7 @@
 """Changes of a loan otherwise than by payment: one person proposes, another approves, and then it is applied.
 
-Reschedule, refinance, new rate, waiver, charge-off and its undoing need four eyes: money is given up or a promise
-is changed. A charge is added by one person, from the list of what the law lets pass on.
+Reschedule, refinance, new rate, waiver, charge-off, going to court and their undoing need four eyes: money is given up
+or a promise is changed. A charge is added by one person, from the list of what the law lets pass on.
 """
 
 from collections.abc import Iterable
@@ -130,6 +130,21 @@ def charge_off_loan(*, loan_id: UUID, actor: Actor, reason: str, on: date | None
 def undo_charge_off(*, loan_id: UUID, actor: Actor, reason: str, on: date | None = None) -> Restructure:
     """Propose to take a charge-off back, while nothing of it was recovered. Raises as the others."""
     return _propose(loan_id, actor, Kind.UNDO_CHARGE_OFF, on or today(), reason)
+
+
+@transaction.atomic
+def move_to_judicial(*, loan_id: UUID, actor: Actor, reason: str, on: date | None = None) -> Restructure:
+    """Propose to book an overdue loan as claimed in court; the nightly close moves its principal to 1406.
+
+    Raises as the others.
+    """
+    return _propose(loan_id, actor, Kind.JUDICIAL, on or today(), reason)
+
+
+@transaction.atomic
+def undo_judicial(*, loan_id: UUID, actor: Actor, reason: str, on: date | None = None) -> Restructure:
+    """Propose to take a loan out of court collection: the claim was withdrawn, or never filed. Raises as the others."""
+    return _propose(loan_id, actor, Kind.UNDO_JUDICIAL, on or today(), reason)
 
 
 @transaction.atomic
@@ -274,6 +289,13 @@ def _possible(work: LoanWork, row: Restructure, state: LoanState) -> None:
         _lost(loan, state)
     elif row.kind == Kind.UNDO_CHARGE_OFF and any(one.kind == "recovery" for one in work.facts.repayments):
         raise InvalidState(_("Ya se recuperó dinero de este crédito: el castigo no se revierte."))
+    elif row.kind == Kind.JUDICIAL:
+        if loan.judicial_on or not state.days_late:
+            raise InvalidState(
+                _("Solo pasa a cobranza judicial un crédito con atraso, y una sola vez."), code="not_late"
+            )
+    elif row.kind == Kind.UNDO_JUDICIAL and not loan.judicial_on:
+        raise InvalidState(_("Este crédito no está en cobranza judicial."))
 
 
 def _lost(loan: Loan, state: LoanState) -> None:
@@ -317,6 +339,9 @@ def _applied(work: LoanWork, row: Restructure, actor: Actor) -> Restructure:
             work, event=event, on=row.on, subject_id=row.pk, save=("charged_off_on",),
             lines=lambda _change: lines if gone else negated(lines),
         )  # fmt: skip
+    elif row.kind in (Kind.JUDICIAL, Kind.UNDO_JUDICIAL):
+        loan.judicial_on = row.on if row.kind == Kind.JUDICIAL else None
+        settle(work, event=event, on=row.on, subject_id=row.pk, save=("judicial_on",))
     else:
         loan.is_rescheduled = loan.is_rescheduled or row.kind == Kind.RESCHEDULE
         if row.kind == Kind.RATE_CHANGE:

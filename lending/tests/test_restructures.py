@@ -4,7 +4,9 @@ from datetime import date, timedelta
 from decimal import Decimal
 
 import pytest
+from django.db.models import Sum
 
+from accounts.actors import Actor
 from accounts.errors import InvalidInput, InvalidState, NotAllowed, NotFound
 from accounts.models import AuditEntry, OutboxEvent
 from accounts.tenancy.scope import institution_scope
@@ -17,13 +19,16 @@ from lending.ledger import (
     DEFERRED,
     IN_TRANSIT,
     INTEREST,
+    JUDICIAL,
+    PRINCIPAL,
     RECOVERIES,
     REFINANCED,
 )
-from lending.models import Loan, Repayment, Restructure
+from lending.models import LedgerEntry, Loan, Repayment, Restructure
 from lending.selectors.ledger import disagreements
 from lending.selectors.loan_page import history_of, loan_matrix, payments_of, payoff_certificate, schedule_rows
 from lending.selectors.loans import loan_state
+from lending.services.closing import close_day
 from lending.services.repayments import pay_off_loan, record_repayment, reverse_repayment
 from lending.services.restructures import (
     CHARGES,
@@ -32,10 +37,12 @@ from lending.services.restructures import (
     approve_restructure,
     change_rate,
     charge_off_loan,
+    move_to_judicial,
     refinance_loan,
     reject_restructure,
     reschedule_loan,
     undo_charge_off,
+    undo_judicial,
     waive,
 )
 from lending.tests.book import found_lost
@@ -325,3 +332,54 @@ def test_the_day_may_not_be_before_the_last_movement(loan, officer, cashier):
     for day in (DAY - timedelta(days=1), date.today() + timedelta(days=2), START - timedelta(days=1)):
         with pytest.raises(InvalidInput):
             waive(loan_id=loan.pk, actor=officer, part="interest", amount=Decimal(1), reason=REASON, on=day)
+
+
+class TestJudicial:
+    def test_the_close_moves_it_to_its_account_and_back(self, loan, officer, approver):
+        row = move_to_judicial(loan_id=loan.pk, actor=officer, reason=REASON, on=DAY)
+        assert Loan.objects.get(pk=loan.pk).judicial_on is None  # a proposal changes nothing
+        for _ in range(2):
+            approve_restructure(restructure_id=row.pk, actor=approver, on=DAY)
+        loan = check(loan)
+        assert (loan.judicial_on, loan.status) == (DAY, "active")
+        assert AuditEntry.objects.filter(event="lending.restructure.applied", subject_id=str(row.pk)).count() == 1
+        self.close(loan, DAY)
+        assert self.principal(loan) == {JUDICIAL: loan.principal_outstanding}
+        after = DAY + timedelta(days=1)
+        row = undo_judicial(loan_id=loan.pk, actor=officer, reason=REASON, on=after)
+        approve_restructure(restructure_id=row.pk, actor=approver, on=after)
+        assert check(loan).judicial_on is None
+        self.close(loan, after)
+        assert JUDICIAL not in self.principal(loan)
+        assert sum(self.principal(loan).values()) == loan.principal_outstanding
+
+    def close(self, loan, day):
+        close_day(institution_id=loan.institution_id, actor=Actor.system("tests"), on=day)
+
+    def principal(self, loan):
+        rows = LedgerEntry.objects.filter(account__in=PRINCIPAL).values_list("account").annotate(sum=Sum("amount"))
+        return {account: amount for account, amount in rows if amount}
+
+    def test_only_what_is_late_and_only_once(self, loan, officer, approver, cashier, other_institution):
+        with pytest.raises(InvalidState) as refusal:
+            move_to_judicial(loan_id=loan.pk, actor=officer, reason=REASON, on=START)
+        assert refusal.value.code == "not_late"
+        with pytest.raises(InvalidState):
+            undo_judicial(loan_id=loan.pk, actor=officer, reason=REASON, on=DAY)
+        with pytest.raises(NotAllowed):
+            move_to_judicial(loan_id=loan.pk, actor=cashier, reason=REASON, on=DAY)
+        with pytest.raises(InvalidInput):
+            move_to_judicial(loan_id=loan.pk, actor=officer, reason="sí", on=DAY)
+        row = move_to_judicial(loan_id=loan.pk, actor=officer, reason=REASON, on=DAY)
+        approve_restructure(restructure_id=row.pk, actor=approver, on=DAY)
+        with pytest.raises(InvalidState):
+            move_to_judicial(loan_id=loan.pk, actor=officer, reason=REASON, on=DAY)
+        with institution_scope(other_institution.pk), pytest.raises(NotFound):
+            move_to_judicial(loan_id=loan.pk, actor=staff(other_institution, "officer"), reason=REASON, on=DAY)
+
+    def test_a_payment_still_replays_to_the_cent(self, loan, officer, approver, cashier):
+        row = move_to_judicial(loan_id=loan.pk, actor=officer, reason=REASON, on=DAY)
+        approve_restructure(restructure_id=row.pk, actor=approver, on=DAY)
+        record_repayment(loan_id=loan.pk, actor=cashier, amount=Decimal(100), on=DAY)
+        check(loan)
+        assert disagreements() == []

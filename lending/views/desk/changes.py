@@ -66,6 +66,16 @@ CHANGES: Final[dict[str, tuple[type[forms.Form], Callable[..., Restructure], Any
         restructures.undo_charge_off,
         gettext_lazy("Devuelve el crédito a los vigentes, mientras nada se haya recuperado."),
     ),
+    Kind.JUDICIAL: (
+        forms_of.ReasonForm,
+        restructures.move_to_judicial,
+        gettext_lazy("Para un crédito con atraso que se demandó. El cierre del día lo pasa a la cuenta 1406."),
+    ),
+    Kind.UNDO_JUDICIAL: (
+        forms_of.ReasonForm,
+        restructures.undo_judicial,
+        gettext_lazy("La demanda se retiró o no se presentó: el cierre del día lo devuelve a su cuenta."),
+    ),
 }
 
 

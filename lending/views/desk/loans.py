@@ -144,6 +144,7 @@ def change_links(request: InstitutionRequest, loan: Loan) -> list[dict[str, Any]
         Loan.Status.ACTIVE: (
             *(Kind.RESCHEDULE, Kind.REFINANCE, Kind.RATE_CHANGE, Kind.WAIVER),
             *((Kind.CHARGE,) if request.actor.can("lending.add_charge") else ()),
+            Kind.UNDO_JUDICIAL if loan.judicial_on else Kind.JUDICIAL,
             Kind.CHARGE_OFF,
         ),
         Loan.Status.CHARGED_OFF: (Kind.WAIVER, Kind.UNDO_CHARGE_OFF),
