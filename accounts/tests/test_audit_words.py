@@ -15,7 +15,7 @@ CODE = [
     for path in sorted((Path(settings.BASE_DIR) / app).rglob("*.py"))
     if "tests" not in path.parts and path.name != "words.py"
 ]
-RECORDERS = {"record", "record_many"}
+RECORDERS = {"record", "_record", "record_many"}
 
 
 def event_literals(tree: ast.AST) -> set[str]:

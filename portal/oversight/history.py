@@ -30,6 +30,8 @@ from lending.models import Application, Decision, LendingPolicy, Parameter, Prod
 from lending.reasons import Reason
 from portal.oversight import chain
 from portal.oversight.chain import Window
+from scoring.models import ScoringModel
+from scoring.services.promotion import motive_hash
 
 PER_PAGE: Final = 50
 # What can be changed, and the events that tell of it.
@@ -93,15 +95,16 @@ def entries(window: Window, filters: Mapping[str, Any]) -> QuerySet[AuditEntry]:
 def lines(found: Iterable[AuditEntry], window: Window) -> list[dict[str, Any]]:
     """The entries in words with their changes and reasons; the queries do not grow with the entries."""
     rows = list(found)
-    reasons = _reasons(rows, window)
+    facts = [json.loads(row.body)["facts"] for row in rows]
+    reasons, motives = _reasons(rows, window), _motives(rows, window)
     told = chain.entry_lines(rows, window)
     return [
         {
             **line,
-            "changes": list(changes_in(entry.event, json.loads(entry.body)["facts"])),
-            "why": reasons.get(entry.subject_id, ""),
+            "changes": list(changes_in(entry.event, fact)),
+            "why": reasons.get(entry.subject_id) or motives.get((entry.subject_id, fact.get("reason_sha256")), ""),
         }
-        for entry, line in zip(rows, told, strict=True)
+        for entry, line, fact in zip(rows, told, facts, strict=True)
     ]
 
 
@@ -109,6 +112,13 @@ def _reasons(rows: Iterable[AuditEntry], window: Window) -> dict[str, str]:
     """Why, in the words of whoever decided; by the decision's key."""
     keys = [row.subject_id for row in rows if row.subject_type == "lending.decision"]
     return {str(key): text for key, text in window.rows(Decision).filter(pk__in=keys).values_list("pk", "rationale")}
+
+
+def _motives(rows: Iterable[AuditEntry], window: Window) -> dict[tuple[str, str], str]:
+    """Why a model was put in force or taken back, by the model's key and the hash that the chain keeps of the words."""
+    keys = [row.subject_id for row in rows if row.subject_type == "scoring.scoringmodel"]
+    models_ = ScoringModel.objects.using(window.using).filter(pk__in=keys).values_list("pk", "motives")
+    return {(str(key), motive_hash(one["reason"])): one["reason"] for key, motives in models_ for one in motives}
 
 
 def changes_in(event: str, facts: Mapping[str, Any]) -> Iterator[Change]:

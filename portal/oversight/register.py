@@ -244,7 +244,7 @@ def history_of_alarms(model: ScoringModel) -> list[list[str]]:
 
 
 def changes(model: ScoringModel) -> list[list[str]]:
-    """The versions of its segment that were in force, newest first: what replaced what, and with which figures."""
+    """The versions of its segment that were in force, newest first: what replaced what, why, and with which figures."""
     rows = (
         ScoringModel.objects.using(REGULATOR)
         .filter(Q(institution_id=model.institution_id), segment=model.segment)
@@ -258,6 +258,7 @@ def changes(model: ScoringModel) -> list[list[str]]:
             row.get_status_display(),
             f"{row.metrics['auc']:.4f}" if _known(row, "auc") else "–",
             row.sha256[:12],
+            next((one["reason"] for one in reversed(row.motives) if one["event"] == "scoring.model.promoted"), "–"),
         ]
         for row in rows
     ]

@@ -90,6 +90,8 @@ class ScoringModel(models.Model):
     # A challenger's share of live applications, in per cent; at 0 it only looks on.
     traffic = models.PositiveSmallIntegerField(default=0)
     challenger_since = models.DateTimeField(null=True, blank=True)
+    # Why it was put in force, set beside another, taken back: [{"at", "event", "reason"}]; the chain keeps each hash.
+    motives = models.JSONField(default=list)
     # What its features and scores looked like when it was trained (`scoring.drift.reference`); drift is measured by it.
     reference = models.JSONField(default=dict)
 

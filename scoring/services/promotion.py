@@ -35,7 +35,7 @@ def promote_model(*, model_id: UUID, actor: Actor, reason: str) -> ScoringModel:
         _put_in_force(model, before, actor)
         model.replaces = before
         model.save(update_fields=["replaces"])
-        audit.record(actor, "scoring.model.promoted", model, **_facts(model, reason, before))
+        _record(actor, "scoring.model.promoted", model, reason, replaces=str(before.pk) if before else None)
     return model
 
 
@@ -59,7 +59,7 @@ def rollback_promotion(*, model_id: UUID, actor: Actor, reason: str) -> ScoringM
         else:
             _check_promotable(before, actor)
             _put_in_force(before, model, actor)
-        audit.record(actor, "scoring.model.rolled_back", model, **_facts(model, reason, before))
+        _record(actor, "scoring.model.rolled_back", model, reason, replaces=str(before.pk) if before else None)
     return before
 
 
@@ -85,7 +85,7 @@ def challenge_model(*, model_id: UUID, actor: Actor, reason: str, traffic: int =
             model.challenger_since = timezone.now()
         model.status, model.traffic = ScoringModel.Status.CHALLENGER, traffic
         model.save(update_fields=["status", "traffic", "challenger_since"])
-        audit.record(actor, "scoring.model.challenges", model, traffic=traffic, **_facts(model, reason))
+        _record(actor, "scoring.model.challenges", model, reason, traffic=traffic)
     return model
 
 
@@ -94,7 +94,7 @@ def withdraw_challenger(*, model_id: UUID, actor: Actor, reason: str) -> Scoring
     with _locked(model_id, actor, "scoring.challenge_model", reason) as (model, _peers):
         if model.status == ScoringModel.Status.CHALLENGER:
             _stand_down(model)
-            audit.record(actor, "scoring.model.challenge_ended", model, **_facts(model, reason))
+            _record(actor, "scoring.model.challenge_ended", model, reason)
     return model
 
 
@@ -166,12 +166,17 @@ def _check_able(model: ScoringModel) -> None:
     registry.verify(model)
 
 
-def _facts(model: ScoringModel, reason: str, replaces: ScoringModel | None = None) -> dict[str, Any]:
-    return {
-        "name": model.name,
-        "segment": model.segment,
-        "sha256": model.sha256,
-        "trained_by": model.trained_by_id,
-        "replaces": str(replaces.pk) if replaces else None,
-        "reason_sha256": hashlib.sha256(reason.strip().encode()).hexdigest(),
-    }
+def _record(actor: Actor, event: str, model: ScoringModel, reason: str, **facts: Any) -> None:
+    """The act in the chain with its reason's hash, and the reason in words beside the model."""
+    reason = reason.replace("\x00", "").strip()
+    model.motives = [*model.motives, {"at": timezone.now().isoformat(), "event": event, "reason": reason}]
+    model.save(update_fields=["motives"])
+    audit.record(
+        actor, event, model, name=model.name, segment=model.segment, sha256=model.sha256,
+        trained_by=model.trained_by_id, reason_sha256=motive_hash(reason), **{"replaces": None, **facts},
+    )  # fmt: skip
+
+
+def motive_hash(reason: str) -> str:
+    """What the chain keeps of a reason: words somebody changed since no longer fit."""
+    return hashlib.sha256(reason.encode()).hexdigest()
