@@ -5,7 +5,7 @@ The other floors register what operators may read (`lending.admin`, `scoring.adm
 """
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 from django import forms
 from django.contrib import admin, messages
@@ -155,7 +155,8 @@ class MandateForm(forms.ModelForm):
 
     class Meta:
         model = RegulatorMandate
-        fields = ("full_name", "contact", "institution", "norm", "valid_from", "valid_to")
+        fields = ("full_name", "contact", "institution", "norm", "valid_from", "valid_to", "data_from", "data_to")
+        help_texts: ClassVar = {"data_from": _("Vacío: ve los datos de todos los días.")}
 
     def clean_contact(self) -> str:
         try:
@@ -171,8 +172,9 @@ class MandateForm(forms.ModelForm):
 
     def clean(self) -> dict[str, Any]:
         data = super().clean() or {}
-        if data.get("valid_to") and data.get("valid_from") and data["valid_to"] < data["valid_from"]:
-            self.add_error("valid_to", _("El último día no puede ser anterior al primero."))
+        for first, last in (("valid_from", "valid_to"), ("data_from", "data_to")):
+            if data.get(last) and data.get(first) and data[last] < data[first]:
+                self.add_error(last, _("El último día no puede ser anterior al primero."))
         return data
 
 
@@ -194,7 +196,7 @@ class EndMandateForm(forms.ModelForm):
 
 @admin.register(RegulatorMandate, site=operators)
 class MandateAdmin(Kept):
-    list_display = ("regulator", "institution", "norm", "valid_from", "valid_to")
+    list_display = ("regulator", "institution", "norm", "valid_from", "valid_to", "data_from", "data_to")
     list_select_related = ("regulator", "institution")
 
     def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
@@ -203,11 +205,11 @@ class MandateAdmin(Kept):
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         if obj:
-            return ("regulator", "institution", "norm", "valid_from", "valid_to")
+            return ("regulator", "institution", "norm", "valid_from", "valid_to", "data_from", "data_to")
         return MandateForm.Meta.fields
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
-        return ("regulator", "institution", "norm", "valid_from") if obj else ()
+        return ("regulator", "institution", "norm", "valid_from", "data_from", "data_to") if obj else ()
 
     def save_model(self, request: Any, obj: RegulatorMandate, form: Any, change: bool) -> None:
         data = form.cleaned_data
@@ -217,7 +219,7 @@ class MandateAdmin(Kept):
         given = mandates.give_mandate(
             actor=request.actor,
             institution_id=data["institution"].pk,
-            **{name: data[name] for name in ("contact", "full_name", "norm", "valid_from", "valid_to")},
+            **{name: value for name, value in data.items() if name != "institution"},
         )
         obj.pk, obj.regulator, obj._state.adding = given.pk, given.regulator, False
 

@@ -144,13 +144,16 @@ class MandateQuerySet(models.QuerySet):
 
 
 class RegulatorMandate(models.Model):
-    """A regulator's right to read one institution, from a day until a day, and where it comes from. Global."""
+    """A regulator's right to read one institution, from a day until a day, where it comes from, and of which days."""
 
     regulator = models.ForeignKey(User, models.PROTECT, related_name="mandates", verbose_name=_("supervisor"))
     institution = models.ForeignKey("accounts.Institution", models.PROTECT, related_name="+", verbose_name=_("entidad"))
     norm = models.CharField(_("norma u oficio"), max_length=160)
     valid_from = models.DateField(_("desde el día"))
     valid_to = models.DateField(_("hasta el día"), null=True, blank=True)
+    # What it shows, whenever it is in force: rows of these days alone; without them, of every day.
+    data_from = models.DateField(_("datos desde el día"), null=True, blank=True)
+    data_to = models.DateField(_("datos hasta el día"), null=True, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
 
     objects = MandateQuerySet.as_manager()
@@ -160,10 +163,17 @@ class RegulatorMandate(models.Model):
         verbose_name_plural = _("mandatos de supervisión")
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["regulator", "institution", "valid_from"], name="mandate_once"),
+            models.CheckConstraint(
+                condition=models.Q(data_to__gte=models.F("data_from")), name="mandate_data_period_in_order"
+            ),
         ]
 
     def __str__(self) -> str:
         return f"{self.regulator} → {self.institution}"
+
+    def covers(self, begins: date, ends: date) -> bool:
+        """Whether it shows every day from `begins` to `ends`."""
+        return not (self.data_from and begins < self.data_from) and not (self.data_to and ends > self.data_to)
 
 
 class ApiClient(InstitutionOwned):

@@ -23,10 +23,12 @@ def give_mandate(
     norm: str,
     valid_from: date,
     valid_to: date | None = None,
+    data_from: date | None = None,
+    data_to: date | None = None,
 ) -> RegulatorMandate:
     """Let a person supervise one institution from a day until a day; the same mandate again is returned.
 
-    Raises NotAllowed, NotFound or InvalidInput.
+    `data_from` and `data_to` limit what they see to rows of those days. Raises NotAllowed, NotFound or InvalidInput.
     """
     actor.require("accounts.give_mandate")
     institution = Institution.objects.exclude(kind=Institution.Kind.PLATFORM).filter(pk=institution_id).first()
@@ -37,6 +39,8 @@ def give_mandate(
         wrong["norm"] = [_("Escribe la norma u oficio que da el mandato.")]
     if valid_to is not None and valid_to < valid_from:
         wrong["valid_to"] = [_("El último día no puede ser anterior al primero.")]
+    if data_from is not None and data_to is not None and data_to < data_from:
+        wrong["data_to"] = [_("El último día no puede ser anterior al primero.")]
     if wrong:
         raise InvalidInput(fields=wrong)
     regulator, _is_new = person_by_contact(contact, full_name)
@@ -44,7 +48,7 @@ def give_mandate(
         regulator=regulator,
         institution=institution,
         valid_from=valid_from,
-        defaults={"norm": norm.strip(), "valid_to": valid_to},
+        defaults={"norm": norm.strip(), "valid_to": valid_to, "data_from": data_from, "data_to": data_to},
     )
     if created:
         with platform_scope():
@@ -56,6 +60,8 @@ def give_mandate(
                 institution=institution.pk,
                 valid_from=valid_from,
                 valid_to=valid_to,
+                data_from=data_from,
+                data_to=data_to,
             )
     return mandate
 

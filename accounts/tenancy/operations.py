@@ -13,11 +13,13 @@ INSTITUTION = SETTING.format(name="institution_id")
 PERSON = SETTING.format(name="user_id")
 REGULATOR = SETTING.format(name="regulator_id")
 TODAY = "(now() AT TIME ZONE 'America/Lima')::date"  # as accounts.clock.today(), whatever the server's zone
+RUNNING = f"m.regulator_id = {REGULATOR} AND m.valid_from <= {TODAY} AND (m.valid_to IS NULL OR m.valid_to >= {TODAY})"
 # The array form lets the policy use an index; IN (SELECT …) cannot.
-MANDATED = (
-    "(ARRAY(SELECT m.institution_id FROM accounts_regulatormandate m"  # noqa: S608  (fixed text)
-    f" WHERE m.regulator_id = {REGULATOR}"
-    f" AND m.valid_from <= {TODAY} AND (m.valid_to IS NULL OR m.valid_to >= {TODAY})))"
+MANDATED = f"(ARRAY(SELECT m.institution_id FROM accounts_regulatormandate m WHERE {RUNNING}))"  # noqa: S608  (fixed)
+# Institutions of which the regulator may see every day: looked up once a statement, so they cost nothing.
+OF_ANY_DAY = (
+    f"(ARRAY(SELECT m.institution_id FROM accounts_regulatormandate m WHERE {RUNNING}"  # noqa: S608  (fixed text)
+    " AND m.data_from IS NULL AND m.data_to IS NULL))"
 )
 
 
@@ -104,6 +106,39 @@ class IsolateTable(Operation):
                 f" USING (institution_id = ANY ({MANDATED}))",
             ]
         return sql
+
+
+class LimitToPeriod(RunSQL):
+    """Supervised rows that a mandate over some days shows only if they are of those days, all of them.
+
+    `first` and `last` are SQL for the row's days. A row without a day of its own has its parent's: `parent` is
+    (column, table), and the row shows where the parent's does.
+    """
+
+    def __init__(self, table: str, first: str = "", last: str = "", parent: tuple[str, str] | None = None) -> None:
+        self.table, self.first, self.last, self.parent = table, first, last, parent
+        if parent:
+            fits = f"{parent[0]} IN (SELECT p.id FROM {parent[1]} p)"  # noqa: S608  (fixed text)
+        else:
+            fits = (
+                "EXISTS (SELECT FROM accounts_regulatormandate m"
+                f" WHERE m.institution_id = {table}.institution_id AND {RUNNING}"
+                f" AND (m.data_from IS NULL OR m.data_from <= {first})"
+                f" AND (m.data_to IS NULL OR m.data_to >= {last or first}))"
+            )
+        super().__init__(
+            sql=f"CREATE POLICY period ON {table} AS RESTRICTIVE FOR SELECT TO lend_regulator"
+            f" USING (institution_id = ANY ({OF_ANY_DAY}) OR {fits})",
+            reverse_sql=f"DROP POLICY period ON {table}",
+        )
+
+    def deconstruct(self) -> tuple[str, list[Any], dict[str, Any]]:
+        return self.__class__.__name__, [self.table, self.first, self.last, self.parent], {}
+
+
+def lima_day(column: str) -> str:
+    """SQL: the day of an instant, as people in Peru count it."""
+    return f"({column} AT TIME ZONE 'America/Lima')::date"
 
 
 class AddInstitutionKey(RunSQL):

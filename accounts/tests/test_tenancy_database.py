@@ -4,7 +4,7 @@ import io
 import subprocess
 import sys
 from contextlib import nullcontext
-from datetime import timedelta
+from datetime import date, timedelta
 
 import pytest
 from django.core.exceptions import ImproperlyConfigured
@@ -357,6 +357,46 @@ def test_a_mandate_begins_and_ends_at_midnight_in_lima(institution, supervised, 
     assert between(today - day, None)
     assert not between(today - 10 * day, today - day)
     assert not between(today + day, None)
+
+
+@pytest.mark.transactional
+def test_a_mandate_over_some_days_shows_rows_of_those_days_alone(institution, supervised, superuser):
+    today = superuser.run("SELECT (now() AT TIME ZONE 'America/Lima')::date")[0][0]
+    day = timedelta(days=1)
+
+    def over(data_from, data_to):
+        superuser.run("UPDATE accounts_regulatormandate SET data_from = %s, data_to = %s", data_from, data_to)
+        with regulator_scope(supervised.pk):
+            ((entries, seals),) = sql(
+                "SELECT (SELECT count(*) FROM accounts_auditentry), (SELECT count(*) FROM accounts_auditpending)",
+                using="regulator",
+            )
+        return bool(entries), bool(seals)
+
+    assert over(None, None) == (True, True)
+    assert over(today, today) == (True, True)
+    assert over(today - day, None) == (True, True)
+    assert over(None, today - day) == (False, True)
+    assert over(today + day, None) == (False, True)
+    # Another mandate, over the right days or over all of them, shows what the first does not.
+    past = {"valid_from": date(2025, 1, 1), "data_to": today}
+    MandateFactory(institution=institution, regulator=supervised, **past)
+    assert seen(supervised.pk) == {institution.pk}
+
+
+@pytest.mark.transactional
+def test_days_are_those_of_lima(institution, supervised, superuser):
+    """An hour after midnight in London is still the day before in Peru."""
+    with superuser.behind_their_backs():
+        superuser.run(
+            "UPDATE accounts_auditentry SET body = regexp_replace(body, %s, %s)",
+            '"at_us":[0-9]+',
+            '"at_us":1767229200000000',
+        )
+    superuser.run("UPDATE accounts_regulatormandate SET data_from = '2025-12-31', data_to = '2025-12-31'")
+    assert seen(supervised.pk) == {institution.pk}
+    superuser.run("UPDATE accounts_regulatormandate SET data_from = '2026-01-01', data_to = '2026-01-01'")
+    assert seen(supervised.pk) == set()
 
 
 @pytest.mark.transactional

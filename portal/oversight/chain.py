@@ -4,8 +4,8 @@ A `Window` says whose chain and through which database role.
 """
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal, InvalidOperation
@@ -21,8 +21,18 @@ from accounts.audit.sealer import Waiting, waiting
 from accounts.audit.words import EVENTS, event_words, fact_words, reason_words, subject_words, value_words
 from accounts.clock import LIMA
 from accounts.formats import format_money, format_percent
-from accounts.models import ApiClient, AuditCheckpoint, AuditEntry, AuditSeal, Institution, Membership, User
+from accounts.models import (
+    ApiClient,
+    AuditCheckpoint,
+    AuditEntry,
+    AuditSeal,
+    Institution,
+    Membership,
+    RegulatorMandate,
+    User,
+)
 from accounts.models.people import Role
+from accounts.tenancy.scope import institution_scope
 from lending.facts import FACTS
 from lending.models import Application
 from lending.reasons import reason_title
@@ -42,6 +52,25 @@ class Window:
 
     institution: Institution
     using: str = "default"
+    mandates: tuple[RegulatorMandate, ...] = ()  # a regulator's, in force
+
+    @property
+    def is_limited(self) -> bool:
+        """Whether the mandates are over some days only: the regulators' role then reads gaps in the chain."""
+        return bool(self.mandates) and not any(one.data_from is one.data_to is None for one in self.mandates)
+
+    @contextmanager
+    def whole_chain(self) -> Iterator[str]:
+        """The connection that reads the chain without gaps, for verdicts and packages, never for pages."""
+        if not self.is_limited:
+            yield self.using
+            return
+        with institution_scope(self.institution.pk):
+            yield "default"
+
+    def covers(self, begins: date, ends: date) -> bool:
+        """Whether these days may be taken away."""
+        return not self.is_limited or any(one.covers(begins, ends) for one in self.mandates)
 
     def rows(self, model: Any) -> QuerySet[Any]:
         """The institution's rows of an institution-owned model."""

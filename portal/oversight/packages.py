@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy
 
 from accounts.audit import export
 from accounts.clock import today
+from accounts.models import Institution
 from portal.oversight.chain import Window
 
 LARGEST_DOWNLOAD = 200_000  # entries; more is a job for the command
@@ -42,7 +43,15 @@ class Period(forms.Form):
 def package_of(window: Window, form: Period) -> FileResponse | None:
     """The package of the form's days, read through the window's role; None with the reason on the form."""
     begins, ends = form.cleaned_data["begins"], form.cleaned_data["ends"]
-    count = export.entries_in(window.institution.pk, begins, ends, window.using)
+    if not window.covers(begins, ends):
+        form.add_error(None, _("Tu mandato no alcanza a todos esos días."))
+        return None
+    with window.whole_chain() as using:
+        return _package(window.institution, begins, ends, using, form)
+
+
+def _package(institution: Institution, begins: date, ends: date, using: str, form: Period) -> FileResponse | None:
+    count = export.entries_in(institution.pk, begins, ends, using)
     if not count:
         form.add_error(None, _("No hay eventos sellados en esos días."))
         return None
@@ -55,9 +64,9 @@ def package_of(window: Window, form: Period) -> FileResponse | None:
         return None
     with tempfile.TemporaryDirectory(prefix="ayni-evidence-") as folder:
         path = Path(folder) / "evidence.zip"
-        export.export(window.institution, begins, ends, path, using=window.using)
+        export.export(institution, begins, ends, path, using=using)
         file = path.open("rb")  # stays readable when the folder is gone
-    name = f"{window.institution.slug}-{begins:%Y%m%d}-{ends:%Y%m%d}.zip"
+    name = f"{institution.slug}-{begins:%Y%m%d}-{ends:%Y%m%d}.zip"
     return FileResponse(file, as_attachment=True, filename=name, content_type="application/zip")
 
 

@@ -134,7 +134,8 @@ def verify_now(request: Supervised) -> HttpResponse:
     if not cache.add(f"oversight-verify-{institution.pk}-{request.user.pk}", 1, VERIFY_EVERY_SECONDS):
         messages.warning(request, _("Se acaba de verificar la cadena. Espera medio minuto y vuelve a intentarlo."))
         return back
-    outcome = bounded_verification(institution.pk, request.window.using)
+    with request.window.whole_chain() as using:
+        outcome = bounded_verification(institution.pk, using)
     if outcome is None:
         messages.error(
             request,

@@ -72,7 +72,8 @@ def supervised(page: str) -> Callable[[View], View]:
         @across(page)
         @wraps(view)
         def within(request: Supervised, slug: str, **kwargs: Any) -> HttpResponseBase:
-            request.window = Window(mandated(request.user.pk, slug), REGULATOR)
+            running = mandated(request.user.pk, slug)
+            request.window = Window(running[0].institution, REGULATOR, running)
             return view(request, **kwargs)
 
         return within
@@ -86,10 +87,10 @@ def mandates(regulator_id: int) -> list[RegulatorMandate]:
     return list(running.select_related("institution").order_by("institution__name"))
 
 
-def mandated(regulator_id: int, slug: str) -> Institution:
-    """The institution of that address if a mandate over it is in force. Raises NotFound."""
-    found = next((one.institution for one in mandates(regulator_id) if one.institution.slug == slug), None)
-    if found is None:
+def mandated(regulator_id: int, slug: str) -> tuple[RegulatorMandate, ...]:
+    """The mandates in force over the institution of that address. Raises NotFound where there is none."""
+    found = tuple(one for one in mandates(regulator_id) if one.institution.slug == slug)
+    if not found:
         raise NotFound
     return found
 

@@ -29,6 +29,9 @@ from lending.services.products import create_product, publish_product, save_prod
 from lending.tests.conftest import cap, champions, products, ready  # noqa: F401  (fixtures)
 from lending.tests.factories import set_usury_cap, submitted
 from portal.oversight.supervision import LOOKED
+from scoring.models import ScoringModel
+from scoring.services import promote_model
+from scoring.tests.factories import register_model
 
 # ruff: noqa: F811  (fixtures are imported to be named as parameters)
 pytestmark = [pytest.mark.transactional, pytest.mark.usefixtures("outbox")]
@@ -103,6 +106,41 @@ def test_a_mandate_that_is_over_closes_its_institution(browser, sealed, regulato
     RegulatorMandate.objects.filter(institution=other_institution).update(valid_to=today() - timedelta(days=1))
     assert browser.get("/oversight/lenders/wayra/").status_code == 404
     assert browser.get(LENDER).status_code == 200
+
+
+def test_a_mandate_over_some_days_shows_those_and_still_verifies_the_whole_chain(browser, sealed, institution):
+    assert "eventos" in page_of(browser)
+    act(institution, 1)
+    sealer.seal_all()
+    yesterday = today() - timedelta(days=1)
+    RegulatorMandate.objects.update(data_from=yesterday, data_to=yesterday)
+    page = page_of(browser)
+    assert "ves solo esos" in page
+    assert f"{LENDER}objects/" not in page
+    assert f"Datos del {yesterday:%d/%m/%Y}" in page_of(browser, "/oversight/")
+    browser.post(f"{LENDER}verify/")
+    assert "está íntegra" in page_of(browser)
+    days = {"begins": yesterday.isoformat(), "ends": today().isoformat()}
+    refused = browser.post(f"{LENDER}evidence/", days)
+    assert refused.status_code == 422
+    assert "no alcanza" in refused.content.decode()
+    RegulatorMandate.objects.update(data_to=today())
+    assert browser.post(f"{LENDER}evidence/", days).status_code == 200
+    assert f"{LENDER}objects/" in page_of(browser)
+
+
+def test_why_a_model_was_put_in_force_is_read_where_it_changed(browser, institution, validator):
+    with institution_scope(institution.pk):
+        model = register_model("household", institution=institution, status=ScoringModel.Status.CANDIDATE)
+        promote_model(model_id=model.pk, actor=validator, reason="Distingue mejor en Cusco.")
+    assert "Distingue mejor en Cusco." in page_of(browser, f"{LENDER}changes/?kind=model")
+    assert "Distingue mejor en Cusco." in page_of(browser, f"/oversight/models/{model.pk}/")
+    # Words that somebody changed since no longer fit the hash in the chain.
+    with institution_scope(institution.pk):
+        ScoringModel.objects.filter(pk=model.pk).update(
+            motives=[{"at": "", "event": "scoring.model.promoted", "reason": "Nadie se opuso."}]
+        )
+    assert "Nadie se opuso." not in page_of(browser, f"{LENDER}changes/?kind=model")
 
 
 @pytest.mark.parametrize("role", ["auditor", "manager", "officer", "operator"])
