@@ -10,6 +10,7 @@ from accounts.actors import Actor
 from accounts.errors import NotFound
 from lending.models import Contract, Loan, SigningCode
 from lending.papers.contract import document_sha256
+from lending.selectors.applications import unrestricted
 
 MOST_ATTEMPTS: Final = 5  # with one code
 
@@ -17,7 +18,7 @@ MOST_ATTEMPTS: Final = 5  # with one code
 def contracts_visible_to(actor: Actor) -> QuerySet[Contract]:
     """Contracts of the institution in scope that the actor may read: staff all, applicants and programs their own."""
     if actor.can("lending.view_contracts"):
-        return Contract.objects.all()
+        return Contract.objects.filter(unrestricted(actor, "applicant", "application__owner_id"))
     if actor.kind == "client":
         mine = Q(application__api_client_id=actor.client_id) if actor.client_id else Q(pk__in=[])
     else:

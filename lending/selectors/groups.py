@@ -30,7 +30,7 @@ LEFT JOIN LATERAL (
     - waived_interest - waived_insurance - waived_fees - waived_moratory AS owed
   FROM lending_installment i WHERE i.institution_id = l.institution_id AND i.loan_id = l.id
 ) i ON true
-WHERE m.institution_id = %(institution)s AND m.group_id = %(group)s AND m.left_on IS NULL
+WHERE m.institution_id = %(institution)s AND m.group_id = %(group)s AND m.left_on IS NULL AND a.restricted_at IS NULL
 GROUP BY m.id, a.full_name, m.role, l.id, l.number, gl.cycle
 ORDER BY a.full_name, l.number
 """

@@ -14,6 +14,7 @@ from lending.schedules.contract import read_event, read_request
 from lending.schedules.servicing import Event, EventKind, PrepaymentStrategy, ServicingRules
 from lending.schedules.state import LoanState, state_of
 from lending.schedules.terms import LoanTerms
+from lending.selectors.applications import unrestricted
 
 # Restructures that are no event of the schedule: they change where the loan stands in the books.
 BOOK_ONLY = (
@@ -23,9 +24,9 @@ BOOK_ONLY = (
 
 
 def loans_visible_to(actor: Actor) -> QuerySet[Loan]:
-    """Loans of the institution in scope that the actor may read: all for staff, their own for borrowers."""
+    """Loans of the institution in scope that the actor may read: staff all but of blocked people, borrowers theirs."""
     if actor.can("lending.view_loans") or actor.can("lending.record_repayment"):
-        return Loan.objects.all()
+        return Loan.objects.filter(unrestricted(actor, "applicant", "applicant__user_id"))
     if actor.kind != "user" or actor.user_id is None:
         return Loan.objects.none()
     return Loan.objects.filter(Q(applicant__user_id=actor.user_id) | Q(contract__application__owner_id=actor.user_id))

@@ -14,7 +14,8 @@ BATCH: Final = 10_000
 
 
 def loan_outcomes(on: date, *, days_late: int = DAYS_LATE) -> Iterator[list[LoanOutcome]]:
-    """Every loan that began with an application, as known at the end of `on`, up to `BATCH` at a time by key.
+    """Every loan that began with an application, as known at the end of `on`, up to `BATCH` at a time by key; none of
+    people whose data are blocked.
 
     `first_late_on` is the first day on which some installment was `days_late` days late: still unpaid then, or
     settled that late. Installments that a new plan replaced count until the day it did.
@@ -24,7 +25,9 @@ def loan_outcomes(on: date, *, days_late: int = DAYS_LATE) -> Iterator[list[Loan
         Q(installment_set__settled_on__isnull=True)
         | Q(installment_set__settled_on__gte=F("installment_set__due_on") + late)
     )
-    loans = Loan.objects.filter(contract__isnull=False, disbursed_on__lte=on).order_by("pk")
+    loans = Loan.objects.filter(
+        contract__isnull=False, disbursed_on__lte=on, applicant__restricted_at__isnull=True
+    ).order_by("pk")
     after: UUID | None = None
     while True:
         page = loans.filter(pk__gt=after) if after else loans

@@ -7,9 +7,10 @@ from decimal import Decimal
 from typing import Any, Final
 from uuid import UUID
 
-from django.db.models import Case, Count, F, Max, Q, QuerySet, Sum, When
+from django.db.models import Case, Count, F, Max, Q, QuerySet, Sum, Value, When
 from django.db.models.functions import TruncMonth
 
+from accounts.actors import Actor
 from accounts.models import User
 from lending.buckets import AGES, BOUNDS, BUCKETS, OVER_30
 from lending.fields import MoneyField
@@ -24,6 +25,7 @@ from lending.models import (
     VintageMonth,
 )
 from lending.schedules import add_months
+from lending.selectors.applications import unrestricted
 
 ZERO: Final = Decimal(0)
 PAR30: Final = Sum("principal", filter=Q(bucket__in=OVER_30))
@@ -249,7 +251,7 @@ def officer_names(keys: Iterable[int | None]) -> dict[int, str]:
 # --- the rows behind a figure -----------------------------------------------------------------------------------
 
 ROW_COLUMNS: Final = (
-    "loan_id", "loan__number", "loan__applicant__full_name", "loan__product__name", "loan__branch", "loan__officer_id",
+    "loan_id", "loan__number", "holder", "loan__product__name", "loan__branch", "loan__officer_id",
     "loan__disbursed_on", "principal", "overdue", "days_late", "sbs_class", "provision",
 )  # fmt: skip
 
@@ -269,6 +271,13 @@ def loan_states(on: date, part: Slice, chosen: Mapping[str, Any]) -> QuerySet[Da
         if chosen.get(name) not in (None, ""):
             found = found.filter(**{path: chosen[name]})
     return found
+
+
+def with_holders(states: QuerySet[DailyLoanState], actor: Actor) -> QuerySet[DailyLoanState]:
+    """The rows with their `holder`: nobody's name where the person's data are blocked, for the figures still count."""
+    name = F("loan__applicant__full_name")
+    shown = Case(When(unrestricted(actor, "loan__applicant", "loan__applicant__user_id"), then=name), default=Value(""))
+    return states.annotate(holder=name if actor.can("lending.view_restricted") else shown)
 
 
 def _days(name: str) -> tuple[int, int | None] | None:

@@ -21,8 +21,9 @@ from accounts.forms import CountInput, MoneyInput
 from accounts.http import Request
 from lending.forms.refusals import show_refusal
 from lending.forms_fields import AmountFormField
-from lending.models import Applicant, Group, GroupMember, Guarantee, Loan
+from lending.models import Applicant, Group, GroupMember, Guarantee
 from lending.selectors.groups import Sheet, group_of, meeting_days, meeting_sheet
+from lending.selectors.loans import loan_for
 from lending.services import groups
 
 
@@ -153,9 +154,7 @@ def sheet_page(request: Request, slug: str, group_id: UUID) -> HttpResponse:
 @access.require("lending.view_loans")
 def guarantees(request: Request, slug: str, loan_id: UUID) -> HttpResponse:
     """Who answers for a loan; whoever may adds somebody."""
-    loan = Loan.objects.select_related("applicant", "product").filter(pk=loan_id).first()
-    if loan is None:
-        raise NotFound
+    loan = loan_for(request.actor, loan_id)
     form = GuaranteeForm(request.POST if request.method == "POST" else None)
     if request.method == "POST":
         request.actor.require("lending.manage_guarantees")

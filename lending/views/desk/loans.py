@@ -13,6 +13,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from accounts import access, step_up
+from accounts.audit.looks import note_look
 from accounts.clock import today
 from accounts.errors import DomainError, InvalidInput, InvalidState, NotFound, Unavailable
 from accounts.formats import format_day, format_money
@@ -97,6 +98,8 @@ def list_line(request: InstitutionRequest, row: dict[str, Any], name: str = "des
 def show(request: InstitutionRequest, slug: str, loan_id: UUID) -> HttpResponse:
     """Where a loan stands, its plan, its money, its changes and its history."""
     loan = loan_for(request.actor, loan_id)
+    if loan.applicant.restricted_at is not None:
+        note_look(request.actor, "lending.loan.restricted_opened", loan)
     page = loan_overview(loan, today(), with_history=True)
     return render(request, "lending/desk/loan.html", {**head(request, page), **body_of(request, page)})
 

@@ -301,7 +301,8 @@ def loans_page(request: InstitutionRequest, slug: str) -> HttpResponseBase:
     states = portfolio.loan_states(on, part, chosen)
     if request.GET.get("format") in ("csv", "xlsx"):
         return _export(request, on, part, chosen)
-    page = Paginator(states.order_by("-days_late", "loan__number").values(*portfolio.ROW_COLUMNS), PER_PAGE)
+    named = portfolio.with_holders(states, request.actor).order_by("-days_late", "loan__number")
+    page = Paginator(named.values(*portfolio.ROW_COLUMNS), PER_PAGE)
     query = request.GET.copy()
     query.pop("page", None)
     return render(
@@ -330,7 +331,8 @@ def _export(request: InstitutionRequest, on: date, part: Slice, chosen: dict[str
     def rows() -> Iterator[Sequence[Any]]:
         states = portfolio.loan_states(on, part, chosen).order_by("loan__number")
         officers = portfolio.officer_names(states.order_by().values_list("loan__officer_id", flat=True).distinct())
-        for row in states.values_list(*portfolio.ROW_COLUMNS).iterator(chunk_size=2_000):
+        named = portfolio.with_holders(states, request.actor)
+        for row in named.values_list(*portfolio.ROW_COLUMNS).iterator(chunk_size=2_000):
             _key, number, holder, product, branch, officer, *rest = row
             yield [loan_code(request.institution, number), holder, product, branch, officers.get(officer, ""), *rest]
 
