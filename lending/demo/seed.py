@@ -24,6 +24,7 @@ from accounts.services.memberships import add_staff, appoint_first_manager, chan
 from accounts.services.people import register_person, set_up_second_step
 from accounts.tenancy.scope import institution_scope
 from lending.demo import loans as loan_stories
+from lending.demo import rights
 from lending.demo.cases import CASES, Case
 from lending.demo.loans import STORIES
 from lending.demo.papers import photographed
@@ -84,6 +85,7 @@ class Seeder:
             self.products(slug, institution)
             self.cases(slug, institution)
             self.loans(slug, institution)
+            self.rights(institution)
         summarise()
         self.seal()
         return self.sign_ins()
@@ -238,6 +240,13 @@ class Seeder:
             first = Loan.objects.aggregate(first=Min("disbursed_on"))["first"] or today()
         loan_stories.live(institution.pk, acts, first)
         self.say(f"{institution.name}: {len(acts)} payments, closed through yesterday")
+
+    def rights(self, institution: Institution) -> None:
+        """Complaints, data requests, incidents and a review, in one transaction."""
+        with institution_scope(institution.pk):
+            made = rights.tell(self._member, lambda person: Actor.for_membership(join_as_applicant(person.user)))
+        if made:
+            self.say(f"{institution.name}: {made} complaints, data requests, incidents and reviews")
 
     def _case(self, institution: Institution, case: Case) -> bool:
         if self._known(institution, case):

@@ -5,9 +5,19 @@ from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.utils import timezone
 
 from accounts.clock import today
-from accounts.models import AuditEntry, AuditPending, Institution, Membership, User
+from accounts.models import (
+    AuditEntry,
+    AuditPending,
+    Complaint,
+    DataRequest,
+    Institution,
+    Membership,
+    SecurityIncident,
+    User,
+)
 from accounts.tenancy.scope import institution_scope
 from lending.demo.cases import CASES
 from lending.demo.loans import STORIES
@@ -31,11 +41,14 @@ def demo(champions: Any, settings: Any, tmp_path: Any) -> Any:
     return run
 
 
+OWNED = (Loan, Application, Decision, Document, Offer, Product, Membership, AuditEntry)
+
+
 def counted() -> dict[str, int]:
     found: Counter[str] = Counter()
     for institution in Institution.objects.exclude(kind="platform"):
         with institution_scope(institution.pk):
-            for model in (Loan, Application, Decision, Document, Offer, Product, Membership, AuditEntry):
+            for model in (*OWNED, Complaint, DataRequest, SecurityIncident):
                 found[model.__name__] += model.objects.count()
     return {**found, "people": User.objects.count()}
 
@@ -68,6 +81,14 @@ def test_two_lenders_come_to_life_once(demo, tmp_path):
         assert ReviewRequest.objects.count() == 1
         assert Document.objects.filter(status="verified").exists()
         assert Product.objects.count() == 5
+    for slug in ("qantu", "tarpuy"):
+        with institution_scope(Institution.objects.get(slug=slug).pk):
+            for model in (Complaint, DataRequest, SecurityIncident):
+                field = "closed_at" if model is SecurityIncident else "answered_at"
+                assert {state for (state,) in model.objects.values_list(f"{field}__isnull")} == {True, False}, model
+            assert DataRequest.objects.filter(channel="counter").exists()
+            assert SecurityIncident.objects.filter(notify_by__gt=timezone.now(), authority_told_at=None).exists()
+            assert ReviewRequest.objects.exists()
     assert not AuditPending.objects.exists()
 
     before = counted()
