@@ -18,6 +18,7 @@ PERMISSIONS: dict[str, frozenset[str]] = {
     # what people may ask of the institution
     "accounts.view_requests": frozenset({"manager", "auditor"}),
     "accounts.answer_requests": frozenset({"manager"}),
+    "accounts.file_requests": frozenset({"officer", "manager"}),
     "accounts.view_complaints": frozenset({"manager", "auditor"}),
     "accounts.answer_complaints": frozenset({"manager"}),
     "accounts.view_incidents": frozenset({"manager", "auditor"}),

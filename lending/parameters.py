@@ -49,6 +49,7 @@ RIGHTS: Final = (
     ("data_rectify_days", 10, f"{_DATA_NORM}: rectificación", date(2025, 3, 30)),
     ("data_cancel_days", 10, f"{_DATA_NORM}: cancelación", date(2025, 3, 30)),
     ("data_oppose_days", 10, f"{_DATA_NORM}: oposición", date(2025, 3, 30)),
+    ("data_portability_days", 20, f"{_DATA_NORM}: portabilidad; plazo del acceso, por confirmar", date(2025, 3, 30)),
     ("incident_hours", 48, f"{_DATA_NORM}: incidentes de seguridad", date(2025, 3, 30)),
     ("records_years", 10, "Res. SBS 2660-2015: conservación de registros", date(2015, 7, 1)),
     ("complaint_days", 15, f"{_BOOK_NORM}: sin prórroga", date(2022, 9, 7)),

@@ -16,7 +16,7 @@ from accounts.platform import platform_scope
 from accounts.selectors import memberships_of
 from lending.models import MarketConsent, MarketOffer, MarketRequest
 from lending.selectors.held import plain, shown_columns
-from lending.views.my_data import account_of
+from lending.selectors.portable import account_of
 
 SHOWN = 50
 

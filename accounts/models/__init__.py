@@ -2,7 +2,7 @@ from accounts.models.evidence import AuditCheckpoint, AuditEntry, AuditPending, 
 from accounts.models.institution import Institution
 from accounts.models.messaging import IdempotencyKey, OutboxEvent
 from accounts.models.people import ApiClient, Consent, Membership, RegulatorMandate, User
-from accounts.models.rights import Complaint, DataRequest, SecurityIncident
+from accounts.models.rights import BureauCorrection, Complaint, DataRequest, SecurityIncident
 from accounts.models.webhooks import Webhook, WebhookDelivery
 
 __all__ = [
@@ -11,6 +11,7 @@ __all__ = [
     "AuditEntry",
     "AuditPending",
     "AuditSeal",
+    "BureauCorrection",
     "Complaint",
     "Consent",
     "DataRequest",

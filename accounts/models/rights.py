@@ -7,7 +7,7 @@ from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
 from accounts.crypto import EncryptedJSONField, EncryptedTextField
-from accounts.models.base import InstitutionOwned, uuid7
+from accounts.models.base import InstitutionForeignKey, InstitutionOwned, uuid7
 from accounts.models.people import Consent, User
 
 
@@ -20,6 +20,15 @@ class DataRequest(InstitutionOwned):
         RECTIFY = "rectify", _("Corregir un dato")
         CANCEL = "cancel", _("Borrar mis datos")
         OPPOSE = "oppose", _("Oponerme a un uso")
+        PORTABILITY = "portability", _("Llevar mis datos a otra entidad")
+
+    class Channel(models.TextChoices):
+        WEB = "web", _("Por internet")
+        COUNTER = "counter", _("En agencia")
+
+    class Identified(models.TextChoices):
+        DOCUMENT = "document", _("Con su documento a la vista")
+        PROXY = "proxy", _("Por medio de un apoderado, con su poder")
 
     class Outcome(models.TextChoices):
         GRANTED = "granted", _("Aceptado")
@@ -32,12 +41,16 @@ class DataRequest(InstitutionOwned):
         STOPPED = "stopped", _("Uso detenido")
         RESTRICTED = "restricted", _("Datos bloqueados hasta que venza el plazo legal")
         ERASED = "erased", _("Datos borrados")
+        DELIVERED = "delivered", _("Copia puesta a disposición")
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     number = models.PositiveIntegerField()
     kind = models.CharField(max_length=12, choices=Kind)
     user = models.ForeignKey(User, models.PROTECT, null=True, blank=True, related_name="+")
     subject_id = models.UUIDField(null=True, blank=True)  # the applicant, once the person is one
+    channel = models.CharField(max_length=8, choices=Channel, default=Channel.WEB)
+    filed_by = models.ForeignKey(User, models.PROTECT, null=True, blank=True, related_name="+")  # at the counter
+    identified = models.CharField(_("identificación"), max_length=8, choices=Identified, blank=True)  # at the counter
     # {"text", "field", "value"}: what the person wrote, the data to correct and how it should read
     asked = EncryptedJSONField(default=dict)
     purpose = models.CharField(max_length=12, choices=Consent.Purpose, blank=True)  # to oppose
@@ -60,6 +73,11 @@ class DataRequest(InstitutionOwned):
                 condition=models.Q(outcome="") | models.Q(answered_at__isnull=False),
                 name="answered_data_request_says_when",
             ),
+            models.CheckConstraint(
+                condition=models.Q(channel="web")
+                | (models.Q(filed_by__isnull=False, subject_id__isnull=False) & ~models.Q(identified="")),
+                name="counter_data_request_says_who",
+            ),
         ]
         indexes: ClassVar = [
             models.Index(fields=["institution", "due_on"], name="data_request_due"),
@@ -68,6 +86,33 @@ class DataRequest(InstitutionOwned):
 
     def __str__(self) -> str:
         return f"{self.kind} {self.number}"
+
+
+class BureauCorrection(InstitutionOwned):
+    """A corrected datum that was reported: one recipient who must hear of it (Ley 29733 art. 20), until it was sent."""
+
+    request = InstitutionForeignKey(DataRequest, models.PROTECT, related_name="corrections")
+    bureau = models.CharField(_("central de riesgos"), max_length=80)
+    field = models.CharField(max_length=20)  # what was corrected
+    due_on = models.DateField()  # the correction's own term: the norms name no other for telling recipients
+    sent_at = models.DateTimeField(null=True, blank=True)
+    sent_by = models.ForeignKey(User, models.PROTECT, null=True, blank=True, related_name="+")
+    reference = models.CharField(_("constancia de envío"), max_length=80, blank=True)
+
+    class Meta(InstitutionOwned.Meta):
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["institution", "request", "bureau"], name="bureau_correction_once"),
+        ]
+        indexes: ClassVar = [
+            models.Index(
+                fields=["institution", "due_on"],
+                condition=models.Q(sent_at__isnull=True),
+                name="bureau_correction_due",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return self.bureau
 
 
 class Complaint(InstitutionOwned):

@@ -5,6 +5,7 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.forms import ChoiceCards
 from accounts.models import DataRequest
+from lending.models import Applicant
 from lending.services.data_rights import LONGEST_TEXT, OPPOSABLE
 
 FIELDS = {
@@ -33,6 +34,7 @@ class DataRequestForm(forms.Form):
     )
 
     mark_optional = True
+    who: tuple[str, ...] = ()  # fields that say who asks
     asks = {
         DataRequest.Kind.RECTIFY: ("field", "value", "text"),
         DataRequest.Kind.OPPOSE: ("purpose", "text"),
@@ -40,12 +42,57 @@ class DataRequestForm(forms.Form):
 
     def __init__(self, *args: object, kind: str, **options: object) -> None:
         super().__init__(*args, **options)  # type: ignore[arg-type]
-        wanted = self.asks.get(DataRequest.Kind(kind), ("text",))
+        wanted = self.who + self.asks.get(DataRequest.Kind(kind), ("text",))
         for name in list(self.fields):
             if name not in wanted:
                 del self.fields[name]
         self.fields["text"].required = kind in (DataRequest.Kind.INFORMATION, DataRequest.Kind.ACCESS)
         self.fields["text"].error_messages["required"] = str(_("Escribe qué quieres saber o ver"))
+
+
+class CounterRequestForm(DataRequestForm):
+    """The same at the counter: first who it is and how that was made sure, then what they ask."""
+
+    document_type = forms.ChoiceField(
+        label=_("Documento"), choices=Applicant.DocumentType.choices, widget=ChoiceCards(in_row=True), initial="dni"
+    )
+    document_number = forms.CharField(
+        label=_("Número de documento"),
+        max_length=20,
+        widget=forms.TextInput({"autocomplete": "off", "class": "input-num"}),
+        error_messages={"required": _("Escribe el número del documento")},
+    )
+    identified = forms.ChoiceField(
+        label=_("Cómo comprobaste quién es"),
+        choices=DataRequest.Identified.choices,
+        widget=ChoiceCards(),
+        error_messages={"required": _("Di cómo comprobaste quién es")},
+    )
+
+    field_order = ("document_type", "document_number", "identified")
+    who = ("document_type", "document_number", "identified")
+
+
+class CorrectionForm(forms.Form):
+    """The proof that a recipient was told."""
+
+    reference = forms.CharField(
+        label=_("Cargo o constancia del envío"),
+        max_length=80,
+        widget=forms.TextInput({"autocomplete": "off"}),
+        error_messages={"required": _("Escribe el número de cargo o la constancia del envío")},
+    )
+
+
+class BureauForm(forms.Form):
+    """Another recipient."""
+
+    bureau = forms.CharField(
+        label=_("Otra central de riesgos"),
+        max_length=80,
+        widget=forms.TextInput({"autocomplete": "off"}),
+        error_messages={"required": _("Escribe el nombre de la central de riesgos")},
+    )
 
 
 class AnswerDataRequestForm(forms.Form):

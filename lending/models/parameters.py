@@ -29,6 +29,7 @@ class Parameter(models.Model):
         DATA_RECTIFY_DAYS = "data_rectify_days", _("Días hábiles para corregir datos")
         DATA_CANCEL_DAYS = "data_cancel_days", _("Días hábiles para borrar datos")
         DATA_OPPOSE_DAYS = "data_oppose_days", _("Días hábiles para atender una oposición")
+        DATA_PORTABILITY_DAYS = "data_portability_days", _("Días hábiles para entregar datos portables")
         RECORDS_YEARS = "records_years", _("Años que se guardan los expedientes")
         COMPLAINT_DAYS = "complaint_days", _("Días hábiles para responder un reclamo")
         COMPLAINT_YEARS = "complaint_years", _("Años que se guarda el libro de reclamaciones")

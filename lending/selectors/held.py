@@ -81,6 +81,7 @@ WORDS: Final[dict[str, tuple[Any, Any]]] = {
     "lending.DebtorDay": (_("Tu clasificación diaria"), WORKED_OUT),
     "accounts.Consent": (_("Permisos que diste o negaste"), DECLARED),
     "accounts.DataRequest": (_("Tus pedidos sobre tus datos"), DECLARED),
+    "accounts.BureauCorrection": (_("Correcciones avisadas a centrales de riesgos"), STAFF),
     "accounts.Complaint": (_("Hojas del libro de reclamaciones"), DECLARED),
     "accounts.Membership": (_("Tu acceso a esta entidad"), SYSTEM),
 }

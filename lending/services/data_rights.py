@@ -1,7 +1,8 @@
 """What people ask about their own data, each with its legal clock in working days (Ley 29733, DS 016-2024-JUS).
 
-Seeing and taking the data away needs no request (`lending.selectors.held`). The rest is asked, answered by the
-manager in time, and done: corrected, stopped, restricted while a duty to keep lasts, erased where none does.
+Whoever has an account sees and takes their data away without asking (`lending.selectors.held`). The rest is asked,
+there or at a counter, answered by the manager in time, and done: corrected, stopped, handed over, restricted while a
+duty to keep lasts, erased where none does.
 """
 
 from typing import Any, Final
@@ -25,6 +26,7 @@ from lending.identity import (
     BadIdentity,
     clean_birth,
     clean_document,
+    clean_document_type,
     clean_email,
     clean_line,
     clean_name,
@@ -34,9 +36,10 @@ from lending.identity import (
 from lending.models import Applicant, Application
 from lending.parameters import Parameter, add_working_days, term
 from lending.services.consents import change_consents_of
+from lending.services.corrections import open_corrections
 from lending.services.purge import has_running_loan, kept_until, purge_applicant
 
-Kind, Outcome, Effect = DataRequest.Kind, DataRequest.Outcome, DataRequest.Effect
+Kind, Outcome, Effect, Channel = DataRequest.Kind, DataRequest.Outcome, DataRequest.Effect, DataRequest.Channel
 Codes = Parameter.Code
 DAYS: Final = {
     Kind.INFORMATION: Codes.DATA_INFORMATION_DAYS,
@@ -44,6 +47,7 @@ DAYS: Final = {
     Kind.RECTIFY: Codes.DATA_RECTIFY_DAYS,
     Kind.CANCEL: Codes.DATA_CANCEL_DAYS,
     Kind.OPPOSE: Codes.DATA_OPPOSE_DAYS,
+    Kind.PORTABILITY: Codes.DATA_PORTABILITY_DAYS,
 }
 RECTIFIABLE: Final[dict[str, Any]] = {
     "full_name": clean_name,
@@ -80,22 +84,80 @@ def make_data_request(
     if applicant is None and not Application.objects.filter(owner_id=actor.user_id).exists():
         raise NotFound
     asked = _checked(kind, text, field, value, purpose, applicant)
-    same = DataRequest.objects.filter(user_id=actor.user_id, kind=kind, answered_at__isnull=True).first()
-    if same is not None and (same.asked, same.purpose) == (asked, purpose):
-        return same
+    who = {"user_id": actor.user_id, "subject_id": applicant.pk if applicant else None}
+    return _made(actor, kind, asked, purpose, who)
+
+
+@transaction.atomic
+def file_data_request(
+    *, actor: Actor, document_type: str, document_number: str, identified: str,
+    kind: str, text: str = "", field: str = "", value: str = "", purpose: str = "",
+) -> DataRequest:  # fmt: skip
+    """The same request of somebody who stands at the counter, with or without an account; the same clock runs.
+
+    `identified` says how staff made sure who it is. Raises NotAllowed, InvalidInput by field, also where nothing is
+    held of that document.
+    """
+    actor.require("accounts.file_requests")
+    if actor.kind != "user" or actor.user_id is None:
+        raise NotAllowed
+    errors: dict[str, list[str]] = {}
+    if identified not in DataRequest.Identified.values:
+        errors["identified"] = [_("Di cómo comprobaste quién es")]
+    applicant = None
+    try:
+        applicant = applicant_of_document(document_type, document_number)
+    except BadIdentity as problem:
+        errors["document_number"] = [problem.message]
+    else:
+        if applicant is None:
+            errors["document_number"] = [_("No guardamos datos de ese documento: díselo así a la persona")]
+    try:
+        asked = _checked(kind, text, field, value, purpose, applicant)
+    except InvalidInput as refusal:
+        if applicant is not None:
+            errors = {**refusal.fields, **errors}
+    if errors or applicant is None:
+        raise InvalidInput(fields=errors)
+    if applicant.user_id is not None and applicant.user_id == actor.user_id:
+        raise NotAllowed(_("Es tu propio pedido: hazlo desde Mis datos."), code="own_request")
+    who = {
+        "user_id": applicant.user_id, "subject_id": applicant.pk, "channel": DataRequest.Channel.COUNTER,
+        "filed_by_id": actor.user_id, "identified": identified,
+    }  # fmt: skip
+    return _made(actor, kind, asked, purpose, who)
+
+
+def applicant_of_document(document_type: str, document_number: str) -> Applicant | None:
+    """Whoever has this document here, unless their data are gone. Raises BadIdentity."""
+    document_type = clean_document_type(document_type)
+    number = clean_document(document_type, document_number)
+    uuid = Institution.objects.get(pk=current_institution_id()).uuid
+    digest = lookup_hash(uuid, f"document:{document_type}", number)
+    return Applicant.objects.filter(
+        document_type=document_type, document_hash=digest, purged_at__isnull=True
+    ).first()  # fmt: skip
+
+
+def _made(actor: Actor, kind: str, asked: dict[str, str], purpose: str, who: dict[str, Any]) -> DataRequest:
+    """The request written down, or the open one that asks the same."""
+    mine = {"user_id": who["user_id"]} if who["user_id"] else {"subject_id": who["subject_id"]}
+    purpose = purpose if kind == Kind.OPPOSE else ""
+    for same in DataRequest.objects.filter(**mine, kind=kind, answered_at__isnull=True):
+        if (same.asked, same.purpose) == (asked, purpose):
+            return same
     made = DataRequest.objects.create(
         number=next_number(DataRequest, DATA_REQUESTS),
         kind=kind,
-        user_id=actor.user_id,
-        subject_id=applicant.pk if applicant else None,
         asked=asked,
-        purpose=purpose if kind == Kind.OPPOSE else "",
+        purpose=purpose,
         requested_at=timezone.now(),
         due_on=add_working_days(today(), term(DAYS[Kind(kind)])),
+        **who,
     )
     audit.record(
         actor, "accounts.data_request.made", made, number=made.number, kind=kind, due_on=made.due_on,
-        field=asked.get("field", ""), purpose=made.purpose,
+        field=asked.get("field", ""), purpose=made.purpose, channel=made.channel, identified=made.identified,
     )  # fmt: skip
     outbox.publish("accounts.data_request.made", made)
     return made
@@ -177,8 +239,15 @@ def answer_data_request(*, request_id: UUID, actor: Actor, outcome: str, answer:
 
 
 def applicants_of(one: DataRequest) -> QuerySet[Applicant]:
-    """The data of whoever asked; nobody's where no account asked: a missing key would match all who have none."""
-    return Applicant.objects.none() if one.user_id is None else Applicant.objects.filter(user_id=one.user_id)
+    """The data of whoever asked: of their account, or the person identified at the counter.
+
+    Nobody's where neither is known: a missing key would match all who have none.
+    """
+    if one.user_id is not None:
+        return Applicant.objects.filter(user_id=one.user_id)
+    if one.channel == DataRequest.Channel.COUNTER and one.subject_id is not None:
+        return Applicant.objects.filter(pk=one.subject_id)
+    return Applicant.objects.none()
 
 
 def _done(one: DataRequest, actor: Actor) -> str:
@@ -191,7 +260,8 @@ def _done(one: DataRequest, actor: Actor) -> str:
         return Effect.STOPPED
     if one.kind == Kind.CANCEL:
         return _cancel(one, actor)
-    return Effect.NONE
+    handed_over = one.kind == Kind.PORTABILITY or (one.kind == Kind.ACCESS and one.channel == Channel.COUNTER)
+    return Effect.DELIVERED if handed_over else Effect.NONE
 
 
 def _rectify(one: DataRequest, actor: Actor) -> str:
@@ -220,6 +290,7 @@ def _rectify(one: DataRequest, actor: Actor) -> str:
         before=subject_hash(applicant.pk, str(before)),
         after=subject_hash(applicant.pk, str(value)),
     )
+    open_corrections(one, applicant, name)
     return Effect.RECTIFIED
 
 
@@ -263,6 +334,8 @@ def _locked(request_id: UUID, actor: Actor) -> DataRequest:
         raise NotFound
     if one.user_id is not None and one.user_id == actor.user_id:
         raise NotAllowed(_("Es tu propio pedido: debe responderlo otra persona."), code="own_request")
+    if one.filed_by_id is not None and one.filed_by_id == actor.user_id:
+        raise NotAllowed(_("Registraste tú este pedido: debe responderlo otra persona."), code="own_filing")
     _require_open(one)
     return one
 

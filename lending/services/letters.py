@@ -20,6 +20,7 @@ from accounts.formats import format_day
 from accounts.models import Complaint, DataRequest, Institution, OutboxEvent, SecurityIncident, User
 from accounts.tenancy.scope import current_institution_id, institution_scope
 from lending.models import Applicant
+from lending.services.data_rights import applicants_of
 
 BATCH: Final = 200
 MOST_ATTEMPTS: Final = 200
@@ -152,7 +153,8 @@ def sheet_as_text(institution: Institution, one: Complaint) -> str:
 
 def _data_request(institution: Institution, event: OutboxEvent) -> list[Letter]:
     one = DataRequest.objects.select_related("user").get(pk=UUID(event.subject_id))
-    to = _address_of(one.user) if one.user else ""
+    person = None if one.user else applicants_of(one).first()
+    to = _address_of(one.user) if one.user else (person.email or person.phone if person else "")
     if not to:
         return []
     about = {"number": one.number, "day": format_day(one.due_on), "institution": institution.name}
@@ -168,8 +170,12 @@ def _data_request(institution: Institution, event: OutboxEvent) -> list[Letter]:
             "%(institution)s: respondimos tu pedido %(number)s sobre tus datos. Lee la respuesta en Mis datos."
         ),
     }[event.name] % about
-    link = f"{settings.SITE_URL}/i/{institution.slug}/my/data/"
-    return [_letter(event, to, _("Tu pedido sobre tus datos en %(institution)s") % about, f"{text} {link}")]
+    if one.user is None:  # without an account there is no page to read it on
+        answered = event.name == "accounts.data_request.answered"
+        text = f"{institution.name}: {one.answer}" if answered else text
+    else:
+        text = f"{text} {settings.SITE_URL}/i/{institution.slug}/my/data/"
+    return [_letter(event, to, _("Tu pedido sobre tus datos en %(institution)s") % about, text)]
 
 
 def _incident_people(institution: Institution, event: OutboxEvent) -> list[Letter]:

@@ -67,6 +67,7 @@ RULES: Final[dict[str, Rule]] = {
     "lending.Restructure": {"reason": ""},
     "accounts.Consent": {"ip": None, "given_by_id": None},
     "accounts.DataRequest": {"asked": {}, "answer": ""},
+    "accounts.BureauCorrection": {"reference": ""},
     "accounts.Membership": {},  # ended by `_leave`
     "accounts.Complaint": {},  # the book has a term of its own (`purge_complaints`)
     **{label: {} for label in FIGURES},

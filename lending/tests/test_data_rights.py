@@ -19,9 +19,12 @@ from accounts.clock import LIMA, today, years_after
 from accounts.errors import InvalidInput, InvalidState, NotAllowed, NotFound
 from accounts.models import AuditEntry, Consent, DataRequest, Membership, OutboxEvent, SubjectKey, User
 from accounts.tenancy.scope import institution_scope
-from lending.models import Applicant, Application, Decision, Document, Loan, Notification, Parameter
+from lending.models import Applicant, Application, DailyLoanState, Decision, Document, Loan, Notification, Parameter
 from lending.parameters import add_working_days
+from lending.selectors.contracts import contracts_visible_to
 from lending.selectors.held import CLOSED, as_document, held_of, looks_at, personal_models
+from lending.selectors.loans import loans_visible_to
+from lending.selectors.outcomes import loan_outcomes
 from lending.services.consents import change_consent
 from lending.services.data_rights import (
     answer_data_request,
@@ -33,6 +36,7 @@ from lending.services.documents import add_document, open_document
 from lending.services.letters import send_letters
 from lending.services.purge import RULES, kept_until, purge_applicant, purge_due
 from lending.tests import factories, walk
+from lending.tests.loans import active_loan
 
 ANSWER = "Revisamos tu pedido y lo cumplimos hoy."
 
@@ -202,6 +206,7 @@ def test_permissions_of_strangers_are_not_found(institution, person):
         ("rectify", {"field": "district", "value": "Wanchaq"}, 10),
         ("cancel", {}, 10),
         ("oppose", {"purpose": "marketing"}, 10),
+        ("portability", {}, 20),
     ],
 )
 def test_each_kind_has_its_legal_clock(sent, person, kind, more, days):
@@ -347,6 +352,35 @@ def test_erasure_blocks_while_the_law_says_keep(sent, person, manager, officer, 
     assert "bloqueados" in client_as(person).get("/i/qori/my/data/").content.decode()
     assert consent.granted_purposes([sent.pk])[sent.pk] == frozenset()
     assert purge_due(institution_id=institution.pk) == 0
+
+
+def test_loans_of_blocked_people_are_shown_to_whoever_has_the_duty_to_keep_them(
+    institution, auditor, manager, officer, actor_as, client_as
+):
+    loan = active_loan(institution)
+    kept = active_loan(institution)
+    DailyLoanState.objects.create(
+        institution=institution, loan=loan, on=date(2026, 6, 30), credit_type="10", situation=0, days_late=0,
+        loan_class=0, sbs_class=0, principal=3000, overdue=0, past_due=0, accrued=0, receivable=0, moratory=0,
+        provision=30,
+    )  # fmt: skip
+    Loan.objects.filter(pk=loan.pk).update(status=Loan.Status.PAID, closed_on=date(2026, 7, 1))
+    name = "Eustaquia Bloqueada"
+    Applicant.objects.filter(pk=loan.applicant_id).update(full_name=name, restricted_at="2026-07-02T00:00Z")
+    address = f"/i/qori/desk/loans/{loan.pk}/"
+    for actor in (officer, manager, actor_as("cashier"), actor_as("collector")):
+        assert set(loans_visible_to(actor)) == {kept}
+        assert loan.contract_id not in contracts_visible_to(actor).values_list("pk", flat=True)
+        assert client_as(actor).get(address).status_code == 404
+    for page in ("portfolio/loans/?on=2026-06-30", "portfolio/loans/?on=2026-06-30&format=csv", "loans/?view=all"):
+        text = "".join(part.decode() for part in client_as(manager).get(f"/i/qori/desk/{page}"))
+        assert name not in text, page
+        assert "3" in text
+    assert set(loans_visible_to(auditor)) == {kept, loan}
+    assert client_as(auditor).get(address).status_code == 200
+    assert AuditEntry.objects.filter(event="lending.loan.restricted_opened", subject_id=str(loan.pk)).count() == 1
+    # No model learns from it any more.
+    assert {one.application_id for batch in loan_outcomes(today()) for one in batch} == {kept.contract.application_id}
 
 
 def test_asking_for_credit_again_lifts_the_block(sent, person, manager, institution):

@@ -1,12 +1,12 @@
 """A person's own data here: what is held, who saw it, their permissions, their requests, and the download."""
 
+import json
 from typing import Any
 from uuid import UUID
 
 from django.contrib import messages
-from django.http import Http404, HttpResponse, JsonResponse
+from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
-from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
@@ -15,17 +15,20 @@ from accounts import access, audit
 from accounts.consent import consent_texts
 from accounts.errors import InvalidInput
 from accounts.http import PersonRequest, Request
-from accounts.models import Complaint, Consent, DataRequest
+from accounts.models import Complaint, Consent, DataRequest, Institution, User
 from lending.deadlines import deadline_in_days
 from lending.forms.data_rights import DataRequestForm
 from lending.forms.refusals import show_refusal
 from lending.models import Applicant
-from lending.selectors.held import Section, as_document, held_of, looks_at
+from lending.selectors.held import Look, Section, held_of, looks_at
+from lending.selectors.portable import portable_document, portable_tables
 from lending.services.consents import change_consent
 from lending.services.data_rights import make_data_request, withdraw_data_request
 from lending.views.my_data_paper import my_data_pdf
 
 SHOWN_LOOKS = 15
+MOST_LOOKS = 2_000  # in a download
+FORMS = ("json", "csv", "pdf")
 
 
 @never_cache
@@ -60,28 +63,33 @@ def home(request: PersonRequest, slug: str) -> HttpResponse:
 @require_safe
 @access.signed_in
 def download(request: PersonRequest, slug: str, form: str) -> HttpResponse:
-    """The same to take away: `json` for programs, `pdf` to read. Raises Http404 for any other form."""
-    if form not in ("json", "pdf") or request.institution is None:
+    """The same to take away, in one of `FORMS`. Raises Http404 for any other form."""
+    if form not in FORMS or request.institution is None:
         raise Http404
     institution, user = request.institution, request.user
     sections = held_of(user.pk)
-    looks = looks_at(sections, user.pk, limit=2_000)
     audit.record(request.actor, "accounts.data.downloaded", user, format=form)
-    name = f"mis-datos-{slug}.{form}"
-    headers = {"Content-Disposition": f'attachment; filename="{name}"', "Cache-Control": "no-store, private"}
-    if form == "pdf":
-        content = my_data_pdf(institution, user.full_name, sections, looks)
-        return HttpResponse(content, content_type="application/pdf", headers=headers)
-    document = {
-        "institution": {"name": institution.name, "legal_name": institution.legal_name, "ruc": institution.ruc},
-        "made_at": timezone.now().isoformat(),
-        "account": account_of(user),
-        "held": as_document(sections),
-        "seen_by": [{"at": one.at.isoformat(), "who": one.who, "role": one.role, "what": one.what} for one in looks],
-    }
-    return JsonResponse(
-        document, headers=headers, json_dumps_params={"ensure_ascii": False, "indent": 1, "default": str}
+    return copy_of(
+        institution, form, sections, looks_at(sections, user.pk, limit=MOST_LOOKS), user, f"mis-datos-{slug}"
     )
+
+
+def copy_of(
+    institution: Institution, form: str, sections: list[Section], looks: list[Look], user: User | None, name: str
+) -> HttpResponse:
+    """What is held as a file: `json` and `csv` for programs, `pdf` to read."""
+    if form == "pdf":
+        full_name = user.full_name if user else next((row.full_name for row in _rows(sections, Applicant)), "")
+        content, kind = my_data_pdf(institution, full_name, sections, looks), "application/pdf"
+    else:
+        document = portable_document(institution, sections, looks, user)
+        if form == "csv":
+            content, kind, form = portable_tables(document), "application/zip", "zip"
+        else:
+            text = json.dumps(document, ensure_ascii=False, indent=1, default=str)
+            content, kind = text.encode(), "application/json"
+    headers = {"Content-Disposition": f'attachment; filename="{name}.{form}"', "Cache-Control": "no-store, private"}
+    return HttpResponse(content, content_type=kind, headers=headers)
 
 
 @require_POST
@@ -131,19 +139,6 @@ def withdraw(request: Request, slug: str, request_id: UUID) -> HttpResponse:
     withdraw_data_request(request_id=request_id, actor=request.actor)
     messages.success(request, _("Retiraste tu pedido."))
     return redirect("lending:my_data", slug)
-
-
-def account_of(user: Any) -> dict[str, Any]:
-    """The account, which belongs to the person and to no institution."""
-    return {
-        "full_name": user.full_name,
-        "email": user.email,
-        "phone": user.phone,
-        "phone_verified": user.phone_verified,
-        "language": user.language,
-        "since": user.date_joined.isoformat(),
-        "last_sign_in": user.last_login.isoformat() if user.last_login else None,
-    }
 
 
 def _rows(sections: list[Section], model: Any) -> list[Any]:

@@ -278,6 +278,12 @@ ADDRESSES: dict[str, Address] = {
     "lending:desk_data_request": Address(
         get=holders("accounts.view_requests"), post=holders("accounts.answer_requests")
     ),
+    "lending:desk_data_new": Address(get=holders("accounts.file_requests")),
+    "lending:desk_data_file": Address(
+        get=holders("accounts.file_requests"), post=holders("accounts.file_requests"), missing=True
+    ),
+    "lending:desk_data_copy": Address(get=holders("accounts.answer_requests"), missing=True),
+    "lending:desk_data_correction": Address(post=holders("accounts.answer_requests"), missing=True),
     "lending:desk_data_extend": Address(post=holders("accounts.answer_requests")),
     "lending:desk_incidents": Address(get=holders("accounts.view_incidents")),
     "lending:desk_incident_new": Address(
