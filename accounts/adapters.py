@@ -7,6 +7,7 @@ from uuid import uuid4
 import qrcode
 from allauth.account.adapter import DefaultAccountAdapter
 from allauth.account.authentication import get_authentication_records
+from allauth.account.models import EmailAddress
 from allauth.account.stages import EmailVerificationStage
 from allauth.core import context as allauth_context
 from allauth.mfa.adapter import DefaultMFAAdapter
@@ -19,6 +20,7 @@ from accounts import crypto, messages
 from accounts.errors import InvalidState
 from accounts.models import User
 from accounts.phones import MobileField, normalise_mobile
+from accounts.signing_in import record
 from accounts.two_step import needs_second_step
 
 RECENTLY_SECONDS = 300
@@ -93,12 +95,23 @@ class AccountAdapter(DefaultAccountAdapter):
         normal = normalise_mobile(phone)
         return User.objects.filter(phone=normal).first() if normal else None
 
+    def send_notification_mail(self, template_prefix: str, user: Any, context: Any = None, email: Any = None) -> None:
+        """Word of a change to the ways in: by mail, or by SMS to whoever has none."""
+        if email or EmailAddress.objects.get_primary_email(user):
+            super().send_notification_mail(template_prefix, user, context, email)
+        elif user.phone and user.phone_verified:
+            self._send_sms("changed", user.phone, {})
+
     def set_phone(self, user: Any, phone: str, verified: bool) -> None:
         taken = User.objects.filter(phone=phone).exclude(pk=user.pk).exists()
         if taken:
             raise InvalidState(self.error_messages["phone_taken"])
+        before = user.phone if user.phone_verified and user.phone != phone else None
         user.phone, user.phone_verified = phone, verified
         user.save(update_fields=["phone", "phone_verified"])
+        if before and verified:  # to where it was: somebody else may have changed it
+            record(allauth_context.request, user, "accounts.person.phone_changed")
+            self._send_sms("changed", before, {})
 
     def set_phone_verified(self, user: Any, phone: str) -> None:
         self.set_phone(user, phone, True)

@@ -17,7 +17,7 @@ EMAIL_MESSAGES = {
     "required": _("Escribe tu correo."),
     "invalid": _("Escribe un correo completo, por ejemplo maria@correo.pe."),
 }
-PASSWORD_HINT = _("Diez letras o cifras como mínimo. Evita tu nombre, tu correo y las que usa todo el mundo.")
+PASSWORD_HINT = _("Doce letras, cifras o espacios como mínimo. Evita tu nombre, tu correo y las que usa todo el mundo.")
 PASSWORD_MESSAGES = {"required": _("Escribe la contraseña.")}
 
 

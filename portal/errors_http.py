@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+import structlog
 from django.conf import settings
 from django.http import (
     Http404,
@@ -18,6 +19,8 @@ from redis import RedisError
 from accounts.errors import DomainError, InvalidInput, NotAllowed, NotFound, Unavailable
 from accounts.step_up import ConfirmationRequired, to_confirmation
 
+logger = structlog.get_logger(__name__)
+
 
 class DomainErrorMiddleware:
     """Runs after ATOMIC_REQUESTS has undone the view, so a refused act leaves nothing behind."""
@@ -33,6 +36,8 @@ class DomainErrorMiddleware:
             exception = Unavailable()
         if not isinstance(exception, DomainError):
             return None
+        if isinstance(exception, NotAllowed):
+            refused(request, exception.code)
         if "/api/" in request.path:
             return JsonResponse(error_document(exception), status=exception.status)
         if isinstance(exception, ConfirmationRequired):
@@ -63,6 +68,11 @@ class DemoPagesMiddleware:
         return response
 
 
+def refused(request: HttpRequest, code: str) -> None:
+    """A line in the log for each right that was refused; who and from where is bound to it by the request's own."""
+    logger.warning("access_refused", code=code, method=request.method, path=request.path)
+
+
 def error_document(error: DomainError) -> dict[str, object]:
     """The error as the API answers it: a stable code, a message to show, and fields where there are any."""
     document: dict[str, object] = {"code": error.code, "message": str(error.message)}
@@ -73,6 +83,7 @@ def error_document(error: DomainError) -> dict[str, object]:
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
     """A form that came back without its token: nothing was changed, and the page says how to go on."""
+    refused(request, "csrf")
     return render(request, "errors/csrf.html", status=403)
 
 
@@ -83,6 +94,7 @@ def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 def forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:
     """403, raised as Django's PermissionDenied by a library."""
+    refused(request, "permission_denied")
     return answer(request, 403, NotAllowed.code, str(NotAllowed.default_message))
 
 

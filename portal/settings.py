@@ -52,6 +52,7 @@ INSTALLED_APPS = [
     "allauth",
     "allauth.account",
     "allauth.mfa",
+    "allauth.usersessions",
     "oauth2_provider",
     "rest_framework",
     "django_filters",
@@ -119,6 +120,7 @@ _ROLE_VARIABLES = {
     # Reads what people said of themselves for fair lending, writes summaries; no scoring process has its address.
     "fairness": ("DATABASE_FAIRNESS_URL", "lend_fairness"),
 }
+
 DATABASES = {
     alias: {
         **env.db_url(variable, default=LOCAL.database_url(role) if EMBEDDED else env.str("DATABASE_URL", default="")),
@@ -132,6 +134,11 @@ DATABASES = {
     for alias, (variable, role) in _ROLE_VARIABLES.items()
     if EMBEDDED or alias == "default" or env.str(variable, default="")
 }
+if not EMBEDDED:  # how connections are secured, where their addresses do not say it themselves
+    _TLS = {name: env.str(f"DATABASE_{name.upper()}", default="") for name in ("sslmode", "sslrootcert")}
+    for _database in DATABASES.values():
+        _database["OPTIONS"] = {name: value for name, value in _TLS.items() if value} | _database.get("OPTIONS", {})
+CLAMD = env.str("CLAMD", default="")  # socket or host:port of an antivirus; empty: uploads are not scanned
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 TENANCY_ALLOW_SCOPE_CHANGE = False
 
@@ -158,10 +165,11 @@ AUTH_PASSWORD_VALIDATORS = [
         "NAME": f"{_VALIDATORS}.UserAttributeSimilarityValidator",
         "OPTIONS": {"user_attributes": ["email", "phone", "full_name"]},
     },
-    {"NAME": f"{_VALIDATORS}.MinimumLengthValidator", "OPTIONS": {"min_length": 10}},
+    {"NAME": "accounts.passwords.LengthValidator"},
     {"NAME": f"{_VALIDATORS}.CommonPasswordValidator"},
     {"NAME": f"{_VALIDATORS}.NumericPasswordValidator"},
 ]
+PASSWORD_HASHERS = ["accounts.passwords.SealedArgon2", "django.contrib.auth.hashers.PBKDF2PasswordHasher"]
 LOGIN_URL = "account_login"
 LOGIN_REDIRECT_URL = "portal:after_sign_in"
 
@@ -272,6 +280,8 @@ SECURE_HSTS_SECONDS = env.int("SECURE_HSTS_SECONDS", default=31_536_000 if _HTTP
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = _HTTPS
 SECURE_REFERRER_POLICY = "same-origin"
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = _HTTPS
+if _HTTPS:  # such names are taken from this very host alone, over TLS, for the whole site
+    SESSION_COOKIE_NAME, CSRF_COOKIE_NAME = "__Host-session", "__Host-csrf"
 SESSION_COOKIE_HTTPONLY = CSRF_COOKIE_HTTPONLY = True
 SESSION_COOKIE_AGE = 14 * 24 * 3600
 X_FRAME_OPTIONS = "DENY"

@@ -5,10 +5,11 @@ from typing import Any
 
 from django.apps import AppConfig
 from django.conf import settings
-from django.core.checks import CheckMessage, Error, register
+from django.core.checks import CheckMessage, Error, Warning, register
 from django.core.exceptions import ImproperlyConfigured
 from django.db import connections
 
+VERIFIED = ("verify-ca", "verify-full")
 PRIVILEGES = """
 SELECT r.rolsuper, r.rolbypassrls,
        EXISTS (SELECT 1 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
@@ -56,3 +57,20 @@ def serving_role_is_unprivileged(
         Error(f"The serving database role {problem}.", hint="Use the role lend_app.", id="accounts.E001")
         for problem in privilege_problems("default")
     ]
+
+
+@register("security", deploy=True)
+def links_are_encrypted(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
+    """Passwords and rows must not travel in the open between the product, its database and its broker."""
+    found: list[CheckMessage] = []
+    for alias, database in settings.DATABASES.items():
+        by_socket = not database["HOST"] or database["HOST"].startswith("/")
+        if not by_socket and database.get("OPTIONS", {}).get("sslmode") not in VERIFIED:
+            hint = "Set DATABASE_SSLMODE=verify-full and DATABASE_SSLROOTCERT, or ?sslmode= in its address."
+            found.append(
+                Warning(f"The database connection {alias!r} does not verify TLS.", hint=hint, id="accounts.W001")
+            )
+    for name in ("REDIS_URL", "CELERY_BROKER_URL"):
+        if not getattr(settings, name).startswith(("rediss://", "unix://", "redis+socket://")):
+            found.append(Warning(f"{name} is not encrypted.", hint="Use a rediss:// address.", id="accounts.W002"))
+    return found

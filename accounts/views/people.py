@@ -1,5 +1,7 @@
 """Signing up by e-mail, setting up the second step, and one's own account."""
 
+from collections.abc import Callable
+from functools import wraps
 from typing import Any
 
 from allauth.account.internal.flows.login import record_authentication
@@ -7,15 +9,17 @@ from allauth.account.views import SignupView
 from allauth.mfa.models import Authenticator
 from allauth.mfa.totp.views import ActivateTOTPView
 from django.contrib import messages
-from django.http import HttpResponse, HttpResponseRedirect
+from django.http import HttpResponse, HttpResponseBase, HttpResponseRedirect
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_safe
 
-from accounts import access, two_step
+from accounts import access, sessions, step_up, two_step
+from accounts.errors import NotFound
 from accounts.http import PersonRequest
 from accounts.names import NameForm
 from accounts.sign_in_forms import EmailSignUpForm
@@ -49,6 +53,46 @@ class SetUpSecondStep(ActivateTOTPView):
             self.request, self.request.user, "mfa", id=authenticator.pk, type=authenticator.type, reauthenticated=True
         )
         return answer
+
+
+def confirmed(view: Callable[..., HttpResponseBase]) -> Callable[..., HttpResponseBase]:
+    """Before the ways into an account change, whoever can prove who they are has just done so.
+
+    A fresh code of the authenticator, or the password; somebody who only ever enters by code sent to a mobile has
+    neither, and a code is what confirms the change itself.
+    """
+
+    @wraps(view)
+    def guarded(request: Any, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        user = request.user
+        can_prove = user.is_authenticated and (two_step.has_authenticator(user) or user.has_usable_password())
+        if can_prove and not step_up.is_fresh(step_up.confirmed_at(request)):
+            return step_up.to_confirmation(request)
+        return view(request, *args, **kwargs)
+
+    return guarded
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@never_cache
+@access.signed_in
+def sessions_page(request: PersonRequest) -> HttpResponseBase:
+    """Where one is signed in; `end` names a session to end, or says `others`."""
+    if request.method == "POST":
+        return end_sessions(request)
+    return render(request, "account/sessions.html", {"places": sessions.places(request, request.user)})
+
+
+@confirmed
+def end_sessions(request: PersonRequest) -> HttpResponse:
+    """Sign out there, at once."""
+    which = request.POST.get("end", "")
+    if which != "others" and not (which.isascii() and which.isdigit() and len(which) < 19):
+        raise NotFound
+    count = sessions.sign_out_elsewhere(request, request.user, None if which == "others" else int(which))
+    words = ngettext("Cerramos %(count)s sesión.", "Cerramos %(count)s sesiones.", count) % {"count": count}
+    messages.success(request, words)
+    return redirect("people:sessions")
 
 
 @require_safe

@@ -46,7 +46,7 @@ def add_bureau(*, correction_id: int, actor: Actor, bureau: str) -> BureauCorrec
         request_id=first.request_id, bureau=bureau, defaults={"field": first.field, "due_on": first.due_on}
     )
     if made:
-        audit.record(actor, "accounts.bureau_correction.added", added, request=str(added.request_id), field=added.field)
+        audit.record(actor, "accounts.data_correction.added", added, request=str(added.request_id), field=added.field)
     return added
 
 
@@ -66,7 +66,7 @@ def record_correction_sent(*, correction_id: int, actor: Actor, reference: str) 
     one.sent_at, one.sent_by_id, one.reference = timezone.now(), actor.user_id, reference
     one.save(update_fields=["sent_at", "sent_by", "reference"])
     audit.record(
-        actor, "accounts.bureau_correction.sent", one, request=str(one.request_id), field=one.field,
+        actor, "accounts.data_correction.sent", one, request=str(one.request_id), field=one.field,
         due_on=one.due_on, late=today() > one.due_on,
     )  # fmt: skip
     return one

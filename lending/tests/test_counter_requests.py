@@ -208,7 +208,7 @@ def test_a_corrected_name_that_was_reported_has_to_be_sent_in_the_same_term(pers
     assert item.due_on == DataRequest.objects.get().due_on
     sent = record_correction_sent(correction_id=item.pk, actor=manager, reference="Cargo 8812-2026")
     assert (sent.sent_by_id, sent.reference, sent.sent_at is None) == (manager.user_id, "Cargo 8812-2026", False)
-    assert facts_of("accounts.bureau_correction.sent")["late"] is False
+    assert facts_of("accounts.data_correction.sent")["late"] is False
     with pytest.raises(InvalidState):
         record_correction_sent(correction_id=item.pk, actor=manager, reference="Otra vez")
 
@@ -217,7 +217,7 @@ def test_sent_after_its_day_it_says_so(person, officer, manager):
     (item,) = renamed(person, officer, manager)
     BureauCorrection.objects.update(due_on=today() - timedelta(days=1))
     record_correction_sent(correction_id=item.pk, actor=manager, reference="Cargo 8812-2026")
-    assert facts_of("accounts.bureau_correction.sent")["late"] is True
+    assert facts_of("accounts.data_correction.sent")["late"] is True
 
 
 def test_what_was_never_reported_needs_no_notice(person, officer, manager):

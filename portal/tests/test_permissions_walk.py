@@ -155,7 +155,7 @@ ADDRESSES: dict[str, Address] = {
     # one's own account
     **dict.fromkeys(
         (
-            *("people:account", "account_email", "account_change_password", "account_set_password"),
+            *("people:account", "people:sessions", "account_email", "account_change_password", "account_set_password"),
             *("account_change_phone", "account_reauthenticate"),
             *("mfa_reauthenticate", "mfa_activate_totp", "mfa_deactivate_totp", "mfa_generate_recovery_codes"),
         ),
@@ -518,6 +518,7 @@ def world(institution: Institution, other_institution: Institution, assessed: An
         ).pk,
         "complaint_id": complaint.pk,
         "request_id": make_data_request(actor=people["owner"], kind="access", text="Quiero ver mis documentos.").pk,
+        "correction_id": 1,
         "incident_id": incident(people["manager"]).pk,
         "what": "authority",
         "webhook_id": Webhook.objects.create(

@@ -21,7 +21,8 @@ def production(tmp_path: Path, **changes: str) -> dict[str, str]:
     names = {"PATH": os.environ["PATH"], "HOME": str(tmp_path)}
     return names | {
         "DATABASE_URL": "postgres://lend_app@127.0.0.1:1/ayni",
-        "REDIS_URL": "redis://127.0.0.1:1/0",
+        "DATABASE_SSLMODE": "verify-full",
+        "REDIS_URL": "rediss://127.0.0.1:1/0",
         "SECRET_KEY": base64.b64encode(secrets.token_bytes(48)).decode(),
         "FIELD_KEYS_FILE": str(keys),
         "ALLOWED_HOSTS": "ayni.example",
@@ -52,6 +53,34 @@ def test_it_would_say_so_if_cookies_travelled_in_the_open(tmp_path: Path) -> Non
     answer = manage(production(tmp_path, DEBUG="1"), "check", "--deploy", "--fail-level", "WARNING")
     assert answer.returncode != 0
     assert "security.W" in answer.stderr
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"DATABASE_SSLMODE": ""}, "accounts.W001"),
+        ({"DATABASE_SSLMODE": "require"}, "accounts.W001"),
+        ({"DATABASE_URL": "postgres://lend_app@127.0.0.1:1/ayni?sslmode=disable"}, "accounts.W001"),
+        ({"REDIS_URL": "redis://127.0.0.1:1/0"}, "accounts.W002"),
+    ],
+)
+def test_it_would_say_so_if_links_were_open(tmp_path: Path, changes: dict[str, str], words: str) -> None:
+    answer = manage(production(tmp_path, **changes), "check", "--deploy", "--fail-level", "WARNING")
+    assert answer.returncode != 0
+    assert words in answer.stderr
+
+
+def test_cookies_are_bound_to_their_host(tmp_path: Path) -> None:
+    answer = manage(production(tmp_path), "diffsettings", "--output", "unified")
+    for line in (
+        "+ SESSION_COOKIE_NAME = '__Host-session'",
+        "+ CSRF_COOKIE_NAME = '__Host-csrf'",
+        "+ SESSION_COOKIE_SECURE = True",
+        "+ CSRF_COOKIE_SECURE = True",
+    ):
+        assert line in answer.stdout, line
+    for name in ("SESSION_COOKIE_DOMAIN", "CSRF_COOKIE_DOMAIN", "SESSION_COOKIE_PATH", "CSRF_COOKIE_PATH"):
+        assert f"+ {name}" not in answer.stdout  # as Django has them: this host, the whole site
 
 
 @pytest.mark.parametrize("missing", ["SECRET_KEY", "FIELD_KEYS_FILE"])

@@ -1,0 +1,55 @@
+"""Where a person is signed in, as they see it, and ending it from elsewhere."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from allauth.usersessions.adapter import get_adapter
+from allauth.usersessions.models import UserSession
+from django.http import HttpRequest
+
+from accounts.errors import NotFound
+from accounts.models import User
+from accounts.signing_in import record
+
+BROWSERS: Final = ("Edg/", "OPR/", "Firefox/", "Chrome/", "Safari/")
+SYSTEMS: Final = ("Android", "iPhone", "iPad", "Windows", "Mac OS", "Linux")
+NAMES: Final = {"Edg": "Edge", "OPR": "Opera", "Mac OS": "Mac"}
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """One browser that is signed in."""
+
+    key: int
+    device: str
+    ip: str
+    since: datetime
+    is_this: bool
+
+
+def places(request: HttpRequest, user: User) -> list[Place]:
+    """Every browser of this person that is signed in, this one first, then the newest."""
+    found = [
+        Place(one.pk, device(one.user_agent), one.ip, one.created_at, one.session_key == request.session.session_key)
+        for one in UserSession.objects.purge_and_list(user)
+    ]
+    return sorted(found, key=lambda one: (not one.is_this, -one.since.timestamp()))
+
+
+def sign_out_elsewhere(request: HttpRequest, user: User, key: int | None = None) -> int:
+    """End the session of that key, or all but this one; returns how many. Raises NotFound for somebody else's."""
+    others = UserSession.objects.filter(user=user).exclude(session_key=request.session.session_key)
+    ending = list(others if key is None else others.filter(pk=key))
+    if key is not None and not ending:
+        raise NotFound
+    get_adapter().end_sessions(ending)
+    if ending:
+        record(request, user, "accounts.person.sessions_ended", count=len(ending))
+    return len(ending)
+
+
+def device(user_agent: str) -> str:
+    """`Firefox, Android`: what a person recognises of the long text that browsers send."""
+    marks = (next((mark.rstrip("/") for mark in known if mark in user_agent), "") for known in (BROWSERS, SYSTEMS))
+    return ", ".join(NAMES.get(mark, mark) for mark in marks if mark)
