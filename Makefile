@@ -1,6 +1,6 @@
 # make demo — the product with example data          make check     — linters, types, import rules
 # make test — every test but the long ones          make test-long — soak, chaos, tampering, load
-# make audit — known holes in dependencies
+# make audit — known holes in dependencies          make sbom      — list of parts (CycloneDX)
 # make setup, messages, lock, reset (forget the data), clean (forget what was installed)
 
 PORT ?= 8000
@@ -24,7 +24,7 @@ endif
 CATALOGUES := $(patsubst %.po,%.mo,$(wildcard locale/*/LC_MESSAGES/*.po))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-long test-neural check audit format messages lock reset clean
+.PHONY: help setup demo test test-long test-neural check audit sbom format messages lock reset clean
 
 help:
 	@sed -n '1,4s/^# //p' Makefile
@@ -62,6 +62,10 @@ check: .venv/.installed-dev messages
 # Known holes in what is installed; needs the advisory service.
 audit: .venv/.installed-dev
 	$(BIN)/pip-audit --strict --requirement requirements.txt --no-deps --disable-pip
+
+# Every part of the product with its version and licence, as CycloneDX.
+sbom: .venv/.installed
+	$(RUN) manage.py sbom --output .local/sbom.json
 
 format: .venv/.installed-dev
 	$(BIN)/ruff check --fix .

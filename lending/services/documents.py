@@ -9,7 +9,7 @@ from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from accounts import audit
+from accounts import audit, malware
 from accounts.actors import Actor
 from accounts.errors import InvalidInput, InvalidState, NotFound, Unavailable
 from lending.models import Application, Document
@@ -135,7 +135,9 @@ def _read(upload: UploadedFile) -> Any:
         if (upload.size or 0) > MAX_BYTES:
             raise too_large(upload.size or 0)
         upload.seek(0)
-        return made_safe(upload.read(MAX_BYTES + 1))
+        content = upload.read(MAX_BYTES + 1)
+        malware.check(content)
+        return made_safe(content)
     except RefusedUpload as refusal:
         raise InvalidInput(refusal.message, fields={"file": [refusal.message]}, code=refusal.code) from refusal
 

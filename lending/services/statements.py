@@ -9,7 +9,7 @@ from django.core.files.uploadedfile import UploadedFile
 from django.db import transaction
 from django.utils.translation import gettext as _
 
-from accounts import audit
+from accounts import audit, malware
 from accounts.actors import Actor
 from accounts.clock import today
 from accounts.errors import InvalidInput, InvalidState, NotFound
@@ -41,6 +41,7 @@ def add_statement(*, application_id: UUID, actor: Actor, kind: str, upload: Uplo
         raise InvalidState(_("Esta solicitud ya no recibe estados de cuenta."))
     upload.seek(0)
     content = upload.read()
+    malware.check(content)
     try:
         read = read_statement(content)
     except StatementRefused as refusal:

@@ -34,7 +34,7 @@ def examine(paths: Paths, embedded: bool) -> Iterator[Finding]:
     checks: list[Callable[[], Finding]] = [python, lambda: disk(paths.home), messages, chromium]
     if embedded:
         checks.append(lambda: sockets(paths))
-    checks += [keys, database, roles, migrations, lambda: evidence(embedded), queues, models]
+    checks += [keys, database, roles, migrations, lambda: evidence(embedded), queues, models, scanner]
     for check in checks:
         yield check()
 
@@ -200,3 +200,18 @@ def models() -> Finding:
         return Finding("models", OK, "a champion for every segment")
     found, _, mend = words.partition(": ")
     return Finding("models", WRONG, found, f"run `make demo`, or {mend.removeprefix('run ')}")
+
+
+def scanner() -> Finding:
+    """The antivirus for uploads, where one is set."""
+    from django.conf import settings
+
+    from accounts import malware
+
+    if not malware.is_set():
+        return Finding("antivirus", NOTE, "none: uploads are not scanned", "set CLAMD to clamd's socket or host:port")
+    try:
+        words = malware.ask(b"doctor")
+    except OSError as error:
+        return Finding("antivirus", WRONG, f"{settings.CLAMD}: {error}", "start clamd, or correct CLAMD")
+    return Finding("antivirus", OK if words.endswith("OK") else WRONG, f"{settings.CLAMD}: {words}")

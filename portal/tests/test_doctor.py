@@ -101,3 +101,10 @@ def test_a_sealer_that_sleeps_is_named(servers, fresh_database, institution):
     found = doctor.evidence(embedded=False)
     assert (found.status, found.found) == (doctor.WRONG, "2 entries wait for their seal, the oldest for 9 minutes")
     assert "seal_audit" in found.mend
+
+
+def test_a_missing_antivirus_is_noted_and_a_silent_one_is_wrong(settings):
+    settings.CLAMD = ""
+    assert doctor.scanner().status == "note"
+    settings.CLAMD = "/nowhere/clamd"
+    assert doctor.scanner().status == "wrong"
