@@ -155,7 +155,7 @@ ADDRESSES: dict[str, Address] = {
     # one's own account
     **dict.fromkeys(
         (
-            *("people:account", "people:sessions", "account_email", "account_change_password", "account_set_password"),
+            *("people:account", "account_email", "account_change_password", "account_set_password"),
             *("account_change_phone", "account_reauthenticate"),
             *("mfa_reauthenticate", "mfa_activate_totp", "mfa_deactivate_totp", "mfa_generate_recovery_codes"),
         ),
@@ -164,6 +164,7 @@ ADDRESSES: dict[str, Address] = {
     **dict.fromkeys(
         ("people:continue", "mfa_index", "mfa_view_recovery_codes", "mfa_download_recovery_codes"), SECOND_STEP
     ),
+    "people:sessions": Address(get=SIGNED_IN, post=SIGNED_IN, sent=lambda: {"end": "others"}),
     # the API
     "api_docs:schema": PUBLIC,
     "api_docs:docs": PUBLIC,
@@ -279,9 +280,7 @@ ADDRESSES: dict[str, Address] = {
         get=holders("accounts.view_requests"), post=holders("accounts.answer_requests")
     ),
     "lending:desk_data_new": Address(get=holders("accounts.file_requests")),
-    "lending:desk_data_file": Address(
-        get=holders("accounts.file_requests"), post=holders("accounts.file_requests"), missing=True
-    ),
+    "lending:desk_data_file": Address(get=holders("accounts.file_requests"), post=holders("accounts.file_requests")),
     "lending:desk_data_copy": Address(get=holders("accounts.answer_requests"), missing=True),
     "lending:desk_data_correction": Address(post=holders("accounts.answer_requests"), missing=True),
     "lending:desk_data_extend": Address(post=holders("accounts.answer_requests")),
