@@ -9,10 +9,9 @@ from django.utils import timezone
 
 from accounts.actors import Actor
 from accounts.models import Complaint, DataRequest, SecurityIncident
-from lending.models import Applicant, Application, ReviewRequest
+from lending.models import Applicant, Application
 from lending.services.complaints import Sheet, answer_complaint, file_complaint
 from lending.services.data_rights import answer_data_request, file_data_request, make_data_request
-from lending.services.decisions import request_review
 from lending.services.incidents import change_incident, close_incident, record_incident, tell_authority, tell_people
 
 Member = Callable[[str], Actor]
@@ -38,7 +37,7 @@ def tell(member: Member, applicant: Callable[[Applicant], Actor]) -> int:
     _complaints(member, people, applicant)
     _requests(member, people, applicant)
     _incident(member)
-    return Complaint.objects.count() + DataRequest.objects.count() + SecurityIncident.objects.count() + _review()
+    return Complaint.objects.count() + DataRequest.objects.count() + SecurityIncident.objects.count()
 
 
 def _complaints(member: Member, people: list[Applicant], applicant: Callable[[Applicant], Actor]) -> None:
@@ -107,17 +106,3 @@ def _incident(member: Member) -> None:
         numbers=[number],
     )
     close_incident(**told)
-
-
-def _review() -> int:
-    """A declined applicant asks for a person's eyes, where none has yet."""
-    declined = Application.objects.filter(status=Application.Status.DECLINED, owner__isnull=False).order_by("number")
-    if ReviewRequest.objects.exists() or not (case := declined.select_related("owner").first()):
-        return 0
-    assert case.owner is not None
-    request_review(
-        application_id=case.pk,
-        actor=Actor.for_user(case.owner, institution_id=case.institution_id),
-        message="En la visita no estuve porque vendo en otra feria los martes. ¿Pueden venir un jueves?",
-    )
-    return 1

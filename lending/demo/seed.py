@@ -242,11 +242,11 @@ class Seeder:
         self.say(f"{institution.name}: {len(acts)} payments, closed through yesterday")
 
     def rights(self, institution: Institution) -> None:
-        """Complaints, data requests, incidents and a review, in one transaction."""
+        """Complaints, data requests and incidents, in one transaction."""
         with institution_scope(institution.pk):
             made = rights.tell(self._member, lambda person: Actor.for_membership(join_as_applicant(person.user)))
         if made:
-            self.say(f"{institution.name}: {made} complaints, data requests, incidents and reviews")
+            self.say(f"{institution.name}: {made} complaints, data requests and incidents")
 
     def _case(self, institution: Institution, case: Case) -> bool:
         if self._known(institution, case):

@@ -91,7 +91,6 @@ def test_two_lenders_come_to_life_once(demo, tmp_path):
                 assert {end is None for end in ends} == {True, False}
             assert DataRequest.objects.filter(channel="counter").exists()
             assert SecurityIncident.objects.filter(notify_by__gt=timezone.now(), authority_told_at=None).exists()
-            assert ReviewRequest.objects.exists()
     assert not AuditPending.objects.exists()
 
     before = counted()

@@ -164,7 +164,10 @@ ADDRESSES: dict[str, Address] = {
     **dict.fromkeys(
         ("people:continue", "mfa_index", "mfa_view_recovery_codes", "mfa_download_recovery_codes"), SECOND_STEP
     ),
-    "people:sessions": Address(get=SIGNED_IN, post=SIGNED_IN, sent=lambda: {"end": "others"}),
+    **dict.fromkeys(  # the library's page is ours
+        ("people:sessions", "usersessions_list"),
+        Address(get=SIGNED_IN, post=SIGNED_IN, sent=lambda: {"end": "others"}),
+    ),
     # the API
     "api_docs:schema": PUBLIC,
     "api_docs:docs": PUBLIC,
