@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("lending", "0038_mandate_period"),
+        ("lending", "0039_mandate_period"),
     ]
 
     operations = [

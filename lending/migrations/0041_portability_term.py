@@ -12,6 +12,6 @@ def fill(apps, schema_editor):
 
 
 class Migration(migrations.Migration):
-    dependencies = [("lending", "0039_portability")]
+    dependencies = [("lending", "0040_portability")]
 
     operations = [migrations.RunPython(fill, migrations.RunPython.noop)]

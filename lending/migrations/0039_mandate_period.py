@@ -8,7 +8,7 @@ MONTHS_END = "(month + interval '1 month' - interval '1 day')::date"
 
 
 class Migration(migrations.Migration):
-    dependencies = [("lending", "0037_narrow_close"), ("accounts", "0010_mandate_period")]
+    dependencies = [("lending", "0038_judicial"), ("accounts", "0010_mandate_period")]
 
     operations = [
         LimitToPeriod("lending_application", lima_day("coalesce(submitted_at, created_at)")),
