@@ -1,9 +1,14 @@
-"""The nightly close against a bare INSERT … SELECT of days late, class and provision, in one run.
+"""The nightly close against two bare INSERT … SELECTs of days late, class and provision, in one run.
 
-`manage.py benchmark close` calls `run`; alone: `python -m benchmarks.close [loans] [rounds]`. The bare side is
-chunked by key and resumable as the product is, reads the same loans, and writes a table with the same key; it has
-no accrual, debtor, running line, journal, summary or loan to bring up to date. Before each night borrowers pay what
-is due, so that the book does not go bad while it is measured. Needs the product's own databases (`manage.py`).
+`manage.py benchmark close` calls `run`; alone: `python -m benchmarks.close [loans] [rounds]`. Both bare sides are
+chunked by key and resumable as the product is, under the same policies, and write a table with the same key; they have
+no accrual, debtor, running line, journal or summary. They differ in where the days late come from:
+
+- `bare_from_loans` reads `loan.next_due_on`, which the services keep with every payment: no installment is touched.
+- `bare_from_installments` finds each loan's oldest installment due and unsettled, in one ordered read of an index.
+
+Before each night borrowers pay what is due, so that the book does not go bad while it is measured. At the end another
+institution's pages are asked for, first alone and then while a close runs. Needs the product's own databases.
 """
 
 import json
@@ -21,6 +26,7 @@ from accounts.clock import today
 from accounts.models import Institution
 from accounts.services.institutions import create_institution
 from accounts.tenancy.scope import institution_scope
+from benchmarks import pages
 from benchmarks.machine import comparable, measured, peak_megabytes
 from lending.models import CloseRun, Loan
 from lending.selectors.risk import risk_rules
@@ -30,6 +36,17 @@ from lending.services.closing.statements import CHUNKS
 from lending.services.generation import generate_portfolio
 
 SYSTEM = Actor.system("benchmark")
+NEIGHBOUR_LOANS = 2_000
+QUIET_SECONDS = 20
+# Days late of loan `l`, and what must be joined for them. Lines by range of keys, as few as are due: of the ways that
+# were tried (the oldest of all unsettled lines, DISTINCT ON, a LATERAL look-up a loan) none takes less.
+BARE = {
+    "bare_from_loans": ("greatest(%(on)s::date - l.next_due_on, 0)", ""),
+    "bare_from_installments": ("coalesce(%(on)s::date - n.due_on, 0)", """LEFT JOIN (
+      SELECT loan_id, min(due_on) AS due_on FROM lending_installment
+      WHERE institution_id = %(i)s AND loan_id >= %(since)s AND loan_id < %(until)s AND settled_on IS NULL
+        AND due_on <= %(on)s GROUP BY loan_id) n ON n.loan_id = l.id"""),
+}  # fmt: skip
 BARE_TABLE = """
 CREATE TABLE IF NOT EXISTS benchmark_close_state (institution_id bigint, "on" date, loan_id uuid, days_late integer,
   sbs_class smallint, provision bigint, PRIMARY KEY (institution_id, "on", loan_id));
@@ -68,9 +85,9 @@ FROM sums CROSS JOIN LATERAL (VALUES ('1401', -coalesce(current, 0)), ('1404', -
 
 def run(loans: int = 100_000, rounds: int = 3, seed: int = 20261126, keep: bool = False) -> dict[str, Any]:
     """Loans a second of both sides on one and two connections, their ratios, and the machine beside each."""
-    first = today() - timedelta(days=2 * rounds + 1)
+    first = today() - timedelta(days=2 * rounds + 1)  # the last day is left for the pages
     institution = _book(loans, seed, first)
-    sides: dict[str, list[dict[str, Any]]] = {"bare_1": [], "close_1": [], "bare_2": [], "close_2": []}
+    sides: dict[str, list[dict[str, Any]]] = {f"{side}_{count}": [] for side in (*BARE, "close") for count in (1, 2)}
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_backend_pid()")
         backend = int(cursor.fetchone()[0])
@@ -81,14 +98,16 @@ def run(loans: int = 100_000, rounds: int = 3, seed: int = 20261126, keep: bool 
         for count in (1, 2):
             day += timedelta(days=1)
             _pay(institution, day)
-            _empty_bare()
             alone = backend if count == 1 else None  # on two, the work is done on connections of their own
-            bare = measured(lambda count=count, day=day: _bare(institution, day, count), alone)
-            product = measured(lambda count=count, day=day: _close(institution, day, count), alone)
-            bare["comparable"] = product["comparable"] = comparable(bare, product)
-            voided += not bare["comparable"]
-            sides[f"bare_{count}"].append(bare)
-            sides[f"close_{count}"].append(product)
+            found = {}
+            for side in BARE:
+                _empty_bare()
+                found[side] = measured(lambda: _bare(institution, day, count, side), alone)  # noqa: B023
+            found["close"] = measured(lambda: _close(institution, day, count), alone)  # noqa: B023
+            fair = comparable(*found.values())
+            voided += not fair
+            for side, one in found.items():
+                sides[f"{side}_{count}"].append({**one, "comparable": fair})
             steps = _steps(institution, day)
     medians = {
         name: statistics.median(
@@ -100,13 +119,19 @@ def run(loans: int = 100_000, rounds: int = 3, seed: int = 20261126, keep: bool 
         "loans": loans, "active": active, "chunk": CHUNK_LOANS, "rounds": rounds, "voided": voided,
         "loans_per_second": {name: round(active / seconds) for name, seconds in medians.items()},
         "ratios": {
-            "close_over_bare_1": round(medians["bare_1"] / medians["close_1"], 3),
-            "close_over_bare_2": round(medians["bare_2"] / medians["close_2"], 3),
-            "two_connections_over_one": round(medians["close_1"] / medians["close_2"], 3),
-            "bare_two_over_one": round(medians["bare_1"] / medians["bare_2"], 3),
-            "close_over_bare_1_processor": _processor(sides["bare_1"], sides["close_1"]),
+            **{
+                f"close_over_{side}_{count}": round(medians[f"{side}_{count}"] / medians[f"close_{count}"], 3)
+                for side in BARE for count in (1, 2)
+            },
+            **{f"close_over_{side}_1_processor": _processor(sides[f"{side}_1"], sides["close_1"]) for side in BARE},
+            **{
+                f"{side}_two_connections_over_one": round(medians[f"{side}_1"] / medians[f"{side}_2"], 3)
+                for side in (*BARE, "close")
+            },
         },
-        "first_close": opening, "runs": sides, "steps_of_the_last": steps, "peak_megabytes": peak_megabytes(),
+        "first_close": opening, "runs": sides, "steps_of_the_last": steps,
+        "pages_of_another_institution": _pages_meanwhile(institution, day + timedelta(days=1)),
+        "peak_megabytes": peak_megabytes(),
     }  # fmt: skip
     if not keep:
         forget(institution)
@@ -182,15 +207,34 @@ def _close(institution: Institution, on: date, count: int) -> None:
     close_day(institution_id=institution.pk, actor=SYSTEM, on=on, connections=count)
 
 
+def _pages_meanwhile(institution: Institution, on: date) -> dict[str, Any]:
+    """Milliseconds of another institution's pages, alone and while a close runs on two connections."""
+    other = pages.book(NEIGHBOUR_LOANS)
+    _pay(institution, on)
+    alone = pages.latencies(other, pages.for_seconds(QUIET_SECONDS))
+    with ThreadPoolExecutor(1) as pool:
+        closing = pool.submit(_closing_apart, institution, on)
+        meanwhile = pages.latencies(other, closing.done)
+        closing.result()
+    return {"loans": NEIGHBOUR_LOANS, "alone": alone, "during_a_close": meanwhile}
+
+
+def _closing_apart(institution: Institution, on: date) -> None:
+    try:
+        _close(institution, on, 2)
+    finally:
+        connection.close()
+
+
 def _empty_bare() -> None:
     with connections["owner"].cursor() as cursor:
         cursor.execute("TRUNCATE benchmark_close_state, benchmark_close_chunk")
 
 
-def _bare(institution: Institution, on: date, count: int) -> None:
+def _bare(institution: Institution, on: date, count: int, side: str) -> None:
     values = {"i": institution.pk, "on": on, "size": CHUNK_LOANS}
     rules = risk_rules(on)
-    days = "greatest(%(on)s::date - l.next_due_on, 0)"
+    days, lines = BARE[side]
     columns = "l.id, l.credit_type, l.principal_outstanding AS owed, l.recognised_guarantee, l.guarantee_kind"
     provision = rules.provision_sql(
         "b.credit_type", "b.sbs_class", "b.owed", "b.recognised_guarantee", "b.guarantee_kind"
@@ -198,7 +242,7 @@ def _bare(institution: Institution, on: date, count: int) -> None:
     chunk = f"""
         INSERT INTO benchmark_close_state SELECT %(i)s, %(on)s, b.id, b.days, b.sbs_class, {provision}
         FROM (SELECT {columns}, {rules.class_sql("l.credit_type", days)} AS sbs_class, {days} AS days
-              FROM lending_loan l WHERE l.institution_id = %(i)s AND l.id >= %(since)s AND l.id < %(until)s
+              FROM lending_loan l {lines} WHERE l.institution_id = %(i)s AND l.id >= %(since)s AND l.id < %(until)s
                 AND l.status = 'active') b
         ORDER BY b.id
     """  # noqa: S608  (rules, no input)

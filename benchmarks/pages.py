@@ -76,7 +76,7 @@ def measured(institution: Institution, address: str, query: str, rounds: int, **
     """Queries of one request and the median milliseconds of several."""
     client = signed_in(institution)
     url = reverse(address, kwargs={"slug": institution.slug, **key})
-    ask: Callable[[], Any] = lambda: client.get(f"{url}?{query}")  # noqa: E731
+    ask: Callable[[], Any] = lambda: client.get(f"{url}?{query}", secure=True)  # noqa: E731
     answer = ask()
     if answer.status_code != 200:
         raise SystemExit(f"{url} answered {answer.status_code}")
@@ -88,6 +88,30 @@ def measured(institution: Institution, address: str, query: str, rounds: int, **
         ask()
         times.append((time.perf_counter() - start) * 1000)
     return {"queries": len(queries), "ms": round(statistics.median(times), 1), "bytes": len(answer.content)}
+
+
+def latencies(institution: Institution, done: Callable[[], bool]) -> dict[str, dict[str, float]]:
+    """p50 and p95 of each page in milliseconds, asked for in turn until `done`; at least ten times, the first left out."""
+    client = signed_in(institution)
+    times: dict[str, list[float]] = {name: [] for name, *_rest in PAGES}
+    while len(times[PAGES[-1][0]]) < 10 or not done():
+        for name, address, query in PAGES:
+            start = time.perf_counter()
+            answer = client.get(f"{reverse(address, kwargs={'slug': institution.slug})}?{query}", secure=True)
+            times[name].append((time.perf_counter() - start) * 1000)
+            if answer.status_code != 200:
+                raise SystemExit(f"{name} answered {answer.status_code}")
+    return {
+        name: {"n": len(found), "p50": round(statistics.median(found), 1),
+               "p95": round(statistics.quantiles(found, n=20)[-1], 1)}
+        for name, (_first, *found) in times.items()
+    }  # fmt: skip
+
+
+def for_seconds(seconds: float) -> Callable[[], bool]:
+    """Says whether so many seconds have gone since now."""
+    end = time.perf_counter() + seconds
+    return lambda: time.perf_counter() > end
 
 
 def signed_in(institution: Institution) -> Client:

@@ -28,7 +28,7 @@ from lending.services.portfolio import summarise_day
 from lending.services.reminders import queue_reminders
 from lending.services.servicing import use_advances
 
-CHUNK_LOANS: Final = 20_000
+CHUNK_LOANS: Final = 50_000
 _ATTEMPTS: Final = 3
 Progress = Callable[[int], None]
 # What follows once the figures stand, by name: called with the day, in the institution's scope and a transaction of
@@ -156,6 +156,8 @@ class _Close:
             run = CloseRun.objects.select_for_update().get(on=self.on)
             if name in run.progress:
                 return
+            with connection.cursor() as cursor:
+                cursor.execute(statements.PLANNED)
             found = act()
             note = found if isinstance(found, dict) else {"rows": found}
             run.progress[name] = {**note, "seconds": round(time.monotonic() - started, 3)}
@@ -174,7 +176,6 @@ class _Close:
 
     def class_debtors(self) -> int:
         with connection.cursor() as cursor:
-            cursor.execute("SET LOCAL jit = off")
             bounds = list(CloseChunk.objects.filter(on=self.on).order_by("n").values_list("since", flat=True))
             cursor.execute(statements.debtors(risk_rules(self.on)), {**self.values, "bounds": bounds})
             return int(cursor.fetchone()[0])
