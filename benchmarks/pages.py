@@ -91,7 +91,7 @@ def measured(institution: Institution, address: str, query: str, rounds: int, **
 
 
 def latencies(institution: Institution, done: Callable[[], bool]) -> dict[str, dict[str, float]]:
-    """p50 and p95 of each page in milliseconds, asked for in turn until `done`; at least ten times, the first left out."""
+    """p50 and p95 of each page in milliseconds, asked for in turn until `done`, the first time left out."""
     client = signed_in(institution)
     times: dict[str, list[float]] = {name: [] for name, *_rest in PAGES}
     while len(times[PAGES[-1][0]]) < 10 or not done():

@@ -20,20 +20,21 @@ NEVER: Final = "DATE '9999-12-31'"
 EPOCH: Final = "DATE '2000-01-01'"
 _PRINCIPAL: Final = ", ".join(f"'{code}'" for code in PRINCIPAL)
 
-# A chunk is a range of keys: fresh rows have no statistics, and a nested loop over what looks like one row, or a scan
-# of the whole book for each chunk, would take minutes. Expressions that are used again stand behind OFFSET 0, or
-# PostgreSQL would work them out at every use.
-_TUNED: Final = {
-    "enable_nestloop": "off",
-    "enable_mergejoin": "off",
-    "enable_seqscan": "off",
-    "jit": "off",
-    "work_mem": "'64MB'",
-}
-# Steps read parts of the book by key: on the disks of today that costs little more than reading it in order.
-PLANNED: Final = "SET LOCAL jit = off; SET LOCAL random_page_cost = 1.1; SET LOCAL work_mem = '64MB'"
-TUNING: Final = "; ".join(f"SET LOCAL {name} = {value}" for name, value in _TUNED.items())
-UNTUNED: Final = "; ".join(f"SET LOCAL {name} = DEFAULT" for name in _TUNED)
+# Only rows of one institution's keys are read, never a whole table: so no seqscan. A chunk is a range of keys: fresh
+# rows have no statistics, and a nested loop over what looks like one row would take minutes; merges would fetch the
+# loans in order instead of page by page. Expressions that are used again stand behind OFFSET 0, or PostgreSQL would
+# work them out at every use.
+_STEPS: Final = {"enable_seqscan": "off", "jit": "off", "work_mem": "'64MB'", "random_page_cost": "1.1"}
+_CHUNKS: Final = {**_STEPS, "enable_nestloop": "off", "enable_mergejoin": "off"}
+
+
+def _set(values: dict[str, str]) -> str:
+    return "; ".join(f"SET LOCAL {name} = {value}" for name, value in values.items())
+
+
+PLANNED: Final = _set(_STEPS)
+TUNING: Final = _set(_CHUNKS)
+UNTUNED: Final = _set(dict.fromkeys(_CHUNKS, "DEFAULT"))
 
 # The last chunk has no end: loans paid out meanwhile fall into it.
 CHUNKS = """
