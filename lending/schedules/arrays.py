@@ -94,9 +94,9 @@ def level_schedules(
 
     `principal`: céntimos [n]. `tea`: hundred-millionths [n]. `disbursed_on`: datetime64[D] [n], and `due` [m, n]
     rising; or one day [1] and `due` [m, 1] where all loans share their dates. `insurance`: rate of a whole month
-    on the opening balance, in units of 1e-10 [n]. `into`: memory for the parts, int64[4, m, n]; whoever works
-    batch after batch saves a quarter of the time by giving the same again. `threads`: cores to work on. Raises
-    ValueError for values that would not fit 64 bits.
+    on the opening balance, in units of 1e-10 [n]; or [2, n], where that of the first period is another. `into`:
+    memory for the parts, int64[4, m, n]; whoever works batch after batch saves a quarter of the time by giving the
+    same again. `threads`: cores to work on. Raises ValueError for values that would not fit 64 bits.
     """
     count, installments = principal.shape[0], due.shape[0]
     charge = np.zeros(count, np.int64) if insurance is None else insurance
@@ -113,7 +113,7 @@ def level_schedules(
         for chunk in chunks:
             dates = (starts, ends) if shared else (starts[chunk], ends[:, chunk])
             certain[chunk] = walk.schedules(
-                principal[chunk], tea[chunk], charge[chunk], *dates, installment[chunk], parts[:, :, chunk]
+                principal[chunk], tea[chunk], charge[..., chunk], *dates, installment[chunk], parts[:, :, chunk]
             )
 
     chunks = list(_chunks(count))
@@ -126,7 +126,7 @@ def level_schedules(
     for chunk in _chunks(rest.size):
         places = rest[chunk]
         days = _days(disbursed_on, due) if shared else _days(disbursed_on[places], due[:, places])
-        carefully = _carefully(principal[places], tea[places], charge[places], days)
+        carefully = _carefully(principal[places], tea[places], charge[..., places], days)
         installment[places], parts[:, :, places] = carefully
     paid, interest, charges, outstanding = parts
     return LevelSchedules(installment, paid, interest, charges, outstanding, disbursed_on, due)
@@ -135,9 +135,11 @@ def level_schedules(
 def _carefully(principal: Int64, tea: Int64, insurance: Int64, days: NDArray[np.int16]) -> tuple[Int64, Int64]:
     """Installments [n] and parts [4, m, n] of loans the quick walk is not certain of."""
     rates = period_rates(tea, days)
+    first, *others = np.atleast_2d(insurance)
+    charges = [first, *(others or [first]) * (len(days) - 1)]
     parts = np.empty((4, len(days), len(principal)), np.int64)
-    level = _levels(principal, rates, insurance)
-    _amortize(principal, rates, insurance, level, list(parts))
+    level = _levels(principal, rates, charges)
+    _amortize(principal, rates, charges, level, list(parts))
     return level, parts
 
 
@@ -211,48 +213,48 @@ def _spread(table: Float64, place: NDArray[np.intp], days: NDArray[np.int16]) ->
     return np.take(table, index, mode="clip")
 
 
-def _levels(principal: Int64, rates: list[Float64], insurance: Int64) -> Int64:
+def _levels(principal: Int64, rates: list[Float64], charges: list[Int64]) -> Int64:
     """Level installments [n]: principal over the sum of 1 / growth."""
     discount = np.ones(principal.shape[0])
     worth = np.zeros(principal.shape[0])
     step = np.empty(principal.shape[0])
-    charged = insurance / RATE_SCALE + 1
-    for rate in rates:
-        np.multiply(rate, 1 / RATE_SCALE, out=step)
-        step += charged
+    for rate, charge in zip(rates, charges, strict=True):
+        np.add(rate, charge, out=step)
+        step *= 1 / RATE_SCALE
+        step += 1
         discount /= step
         worth += discount
     exact = principal / worth
     levels = np.floor(exact + 0.5).astype(np.int64)
     doubtful = np.abs(exact - np.floor(exact) - 0.5) < 1e-8 + exact * 1e-12
     for loan in np.flatnonzero(doubtful):
-        charges = [int(rate[loan]) + int(insurance[loan]) for rate in rates]
-        levels[loan] = exact_level(int(principal[loan]), charges)
+        both = [int(rate[loan]) + int(charge[loan]) for rate, charge in zip(rates, charges, strict=True)]
+        levels[loan] = exact_level(int(principal[loan]), both)
     return levels
 
 
-def _amortize(principal: Int64, rates: list[Float64], insurance: Int64, level: Int64, parts: list[Int64]) -> None:
+def _amortize(principal: Int64, rates: list[Float64], charges: list[Int64], level: Int64, parts: list[Int64]) -> None:
     """Fills principal, interest, insurance and outstanding [m, n] from a level installment.
 
     Where every product of a balance and a rate is a whole number that a float holds exactly, floats do the
     work: they are twice as fast, and multiplying by 1e-10 cannot carry such a product over a whole number.
     """
-    highest = max(float(max(rate.max() for rate in rates)), float(insurance.max()))
+    highest = max(float(column.max()) for column in (*rates, *charges))
     product = float(principal.max()) * highest
     if product > _LARGEST_PRODUCT:
         raise ValueError("principal or rate too large for 64 bits")
     kind = np.float64 if product < _EXACT_IN_FLOATS else np.int64
     balance: NDArray[Any] = principal.astype(kind)
     steady: NDArray[Any] = level.astype(kind)
-    charged = insurance.astype(kind) if insurance.any() else None
+    insured = any(each.any() for each in charges)
     interest: NDArray[Any] = np.empty_like(balance)
     charge: NDArray[Any] = np.zeros_like(balance)
     paid: NDArray[Any] = np.empty_like(balance)
     last = len(rates) - 1
-    for row, rate in enumerate(rates):
+    for row, (rate, insurance) in enumerate(zip(rates, charges, strict=True)):
         _charge(balance, rate.astype(kind, copy=False), interest)
-        if charged is not None:
-            _charge(balance, charged, charge)
+        if insured:
+            _charge(balance, insurance.astype(kind, copy=False), charge)
         if row == last:
             paid[...] = balance
         else:

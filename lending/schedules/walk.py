@@ -47,15 +47,17 @@ class Walk:
     ) -> NDArray[np.bool_]:
         """Fills `level` [n] and `parts` [4, m, n] and tells for which loans [n] they are certain.
 
-        `starts` [n] and `due` [m, n] are days since 1970, or [1] and [m, 1]; the rest as in `level_schedules`.
+        `starts` [n] and `due` [m, n] are days since 1970, or [1] and [m, 1]; `insurance` is [2, n] where the first
+        period has a rate of its own; the rest as in `level_schedules`.
         """
         rates, highest = self._rates(tea, starts, due)
-        charge = insurance.astype(np.float64)
-        certain = self._levels(principal, rates, charge, level)
-        certain &= (principal * highest < _LARGEST_INTEREST) & (principal * charge < _LARGEST_INSURANCE)
+        charges = np.atleast_2d(insurance.astype(np.float64))
+        most = charges[0] if len(charges) == 1 else charges.max(axis=0)
+        certain = self._levels(principal, rates, charges, level)
+        certain &= (principal * highest < _LARGEST_INTEREST) & (principal * most < _LARGEST_INSURANCE)
         certain &= principal < _LARGEST_PRINCIPAL
-        certain &= level > principal * ((highest + charge) / RATE_SCALE) + 2  # every installment pays principal
-        self._amortize(principal, rates, charge, level, parts)
+        certain &= level > principal * ((highest + most) / RATE_SCALE) + 2  # every installment pays principal
+        self._amortize(principal, rates, charges, level, parts)
         if len(due) > 1:
             certain &= parts[3, -2] >= 0
         return certain
@@ -103,19 +105,21 @@ class Walk:
             np.take(table.ravel(), index, out=rates[row], mode="clip")
         return list(rates), table[:, -1]
 
-    def _levels(self, principal: Int64, rates: list[Float64], charge: Float64, level: Int64) -> NDArray[np.bool_]:
+    def _levels(self, principal: Int64, rates: list[Float64], charges: Float64, level: Int64) -> NDArray[np.bool_]:
         """Level installments: principal over the sum of 1 / growth, summed from the last one back."""
         once = {id(rate): rate for rate in rates}
         worth, step = self.floats[:2, : len(principal)]
         worth[...] = 0
-        charged = charge + RATE_SCALE
-        discounts = {key: RATE_SCALE / (rate + charged) for key, rate in once.items()} if len(once) < len(rates) else {}
-        for rate in reversed(rates):
+        charged = charges[-1] + RATE_SCALE
+        alike = len(once) < len(rates) and len(charges) == 1  # periods that share their rates
+        discounts = {key: RATE_SCALE / (rate + charged) for key, rate in once.items()} if alike else {}
+        for place in range(len(rates) - 1, -1, -1):
+            rate = rates[place]
             worth += 1
-            if discounts:  # periods that share their rates
+            if alike:
                 worth *= discounts[id(rate)]
                 continue
-            np.add(rate, charged, out=step)
+            np.add(rate, charged if place else charges[0] + RATE_SCALE, out=step)
             step *= 1 / RATE_SCALE
             worth /= step
         exact = principal / worth
@@ -123,17 +127,16 @@ class Walk:
         level[...] = np.floor(exact + 0.5)
         return np.abs(exact - whole - 0.5) >= 1e-8 + exact * 1e-12
 
-    def _amortize(self, principal: Int64, rates: list[Float64], charge: Float64, level: Int64, parts: Int64) -> None:
+    def _amortize(self, principal: Int64, rates: list[Float64], charges: Float64, level: Int64, parts: Int64) -> None:
         """Fills principal, interest, insurance and outstanding from a level installment, the last one in full."""
         above, balance, product = self.floats[:, : len(principal)]
         np.add(principal, _WHOLE, out=above)
         left, bits = above.view(np.int64), product.view(np.int64)
-        insured = bool(charge.any())
+        insured = bool(charges.any())
         last = len(rates) - 1
         paid, interest, insurance, outstanding = parts
-        if insured:
-            charge = charge * _RAISED_TWICE
-        else:
+        charges = charges * _RAISED_TWICE
+        if not insured:
             insurance[...] = 0
         for row, rate in enumerate(rates):
             np.subtract(above, _WHOLE, out=balance)
@@ -142,7 +145,7 @@ class Walk:
             product += _WHOLE
             np.subtract(bits, _WHOLE_BITS, out=interest[row])
             if insured:
-                np.multiply(balance, charge, out=product)
+                np.multiply(balance, charges[-1] if row else charges[0], out=product)
                 product += _WHOLE
                 np.subtract(bits, _WHOLE_BITS, out=insurance[row])
             if row == last:

@@ -11,6 +11,7 @@ from lending.interest import RATE_SCALE, period_rate, scaled
 from lending.schedules import Insurance, LoanTerms, build_schedule, due_dates
 from lending.schedules.arrays import CHUNK, TEA_SCALE, _carefully, due_days, level_schedules, yearly_costs
 from lending.schedules.level import exact_level, level_installment
+from lending.schedules.periods import periods_of
 
 loan = st.tuples(
     st.integers(1, 10**9),  # céntimos
@@ -70,6 +71,28 @@ def test_the_quick_walk_rounds_every_half_up():
         (quick.principal, quick.interest, quick.insurance, quick.outstanding), careful, strict=True
     ):
         assert (part == expected).all()
+
+
+@settings(deadline=None, max_examples=40)
+@given(st.lists(st.tuples(loan, st.integers(1, 200)), min_size=1, max_size=5), st.integers(1, 24))
+def test_a_first_period_of_its_own_length_has_its_own_insurance(book, installments):
+    principal, tea, days, insurance = (list(column) for column in zip(*(one for one, _later in book), strict=True))
+    out = np.array(days, "datetime64[D]")
+    first = out + np.array([later for _one, later in book])
+    due = due_days(out, installments, first=first)
+    terms = [
+        LoanTerms(
+            principal=Decimal(amount).scaleb(-2), annual_rate=Decimal(rate) / TEA_SCALE, installments=installments,
+            disbursed_on=day, first_due_on=when, insurance=Insurance(Decimal(charge).scaleb(-10)),
+        )
+        for (amount, rate, day, charge), when in zip((one for one, _later in book), first.astype(date), strict=True)
+    ]  # fmt: skip
+    opening = [periods_of(each)[0].insurance_rate for each in terms]
+    arrays = level_schedules(np.array(principal), np.array(tea), out, due, np.array([opening, insurance]))
+    for place, each in enumerate(terms):
+        rows = build_schedule(each).rows
+        for name in ("principal", "interest", "insurance", "outstanding"):
+            assert getattr(arrays, name)[:, place].tolist() == [int(getattr(row, name) * 100) for row in rows]
 
 
 def test_memory_and_cores_change_no_cent():

@@ -17,6 +17,7 @@ from lending.models import Disbursement, Loan, Repayment, Restructure
 from lending.selectors.loans import loan_state
 from lending.services.repayments import pay_off_loan, prepay_loan, record_repayment
 from lending.tests.factories import applicant_of
+from lending.views.desk.changes import CHANGES
 
 
 def body(response) -> str:
@@ -301,9 +302,7 @@ def test_a_change_is_proposed_by_one_and_decided_by_another(at, loan, client_as,
     assert "Reprogramado" in body(desk.get(at("desk_loan", loan.pk)))
 
 
-@pytest.mark.parametrize(
-    "kind", ["reschedule", "refinance", "rate_change", "waiver", "charge", "charge_off", "undo_charge_off"]
-)
+@pytest.mark.parametrize("kind", list(CHANGES))
 def test_every_change_has_its_form(at, loan, client_as, officer, kind):
     desk = client_as(officer)
     assert desk.get(at("desk_change_new", loan.pk, kind)).status_code == 200

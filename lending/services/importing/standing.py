@@ -1,8 +1,7 @@
 """How the loans of a file stand: their plans and payments as arrays, some tens of thousands of loans at a time.
 
-What arrays cannot tell for certain (very large sums, very many installments for a few céntimos, a first period of its
-own length with insurance) is worked out loan by loan by the code that services them; the rest agrees with it to the
-cent.
+What arrays cannot tell for certain (very large sums, very many installments for a few céntimos) is worked out loan by
+loan by the code that services them; the rest agrees with it to the cent.
 """
 
 from collections.abc import Iterator
@@ -131,16 +130,14 @@ class _Chunk:
         """Loans that are worked out one by one."""
         loans, first = self.loans, self.loans["first"]
         given = first != NO_DAY
-        regular = ~given | (first == due_days(loans["paid_out"], 1)[0])
-        alone = ~loans["given"]
         longest = np.where(given, np.maximum((first - loans["paid_out"]).astype(np.int64), 0), 0) + _LONGEST_MONTH
         late = np.maximum(self.on - self.paid_out, 0)
         rate = np.maximum(_growth(loans["tea"], longest), _growth(loans["moratory"], late))
+        rate = np.maximum(rate, loans["insurance"] / _WHOLE * (longest / 30))
         return (
             (loans["amount"] * np.maximum(rate, 1) >= _FITS)
-            | (alone & (loans["amount"] < loans["count"]))
+            | (~loans["given"] & (loans["amount"] < loans["count"]))
             | (loans["insurance"] >= _WHOLE)
-            | (alone & (loans["insurance"] > 0) & ~regular)
             | (first.astype("datetime64[Y]").astype(np.int64) + 1970 > MAX_YEAR)
         )
 
@@ -149,9 +146,8 @@ class _Chunk:
         loans = {name: values[which] for name, values in self.loans.items()}
         first = np.where(loans["first"] == NO_DAY, np.datetime64("NaT"), loans["first"])
         due = due_days(loans["paid_out"], count, first=first)
-        found = level_schedules(
-            loans["amount"], loans["tea"], loans["paid_out"], due, loans["insurance"] * _RATE_OF_INSURANCE
-        )
+        insurance = _insurance(loans["insurance"], loans["paid_out"], due)
+        found = level_schedules(loans["amount"], loans["tea"], loans["paid_out"], due, insurance)
         lines = self.plans.starts[which] + np.arange(count)[:, None]
         for into, part in (
             (self.plans.due, due.astype(np.int64)), (self.plans.principal, found.principal),
@@ -240,6 +236,14 @@ class _Chunk:
             amount = format_money(from_centimos(standing.found.advance[loan]))
             row = int(self.book.paid.rows[place])
             self.book.errors.append(CellError("pagos", row, "monto", message % {"amount": amount}))
+
+
+def _insurance(monthly: Int64, paid_out: Any, due: Any) -> Int64:
+    """Rates of the first period and of the others, 1e-10 [2, n]: a first one that is no month counts by its days."""
+    rate = monthly * _RATE_OF_INSURANCE
+    days = (due[0] - paid_out).astype(np.int64)
+    by_days = (2 * rate * days + 30) // 60
+    return np.stack([np.where(due[0] == due_days(paid_out, 1)[0], rate, by_days), rate])
 
 
 def _growth(rate: Int64, days: Int64) -> NDArray[np.float64]:
