@@ -1,8 +1,8 @@
 """Writing everything sealed anew under the newest key, so that an old key can be thrown away.
 
-Found by itself: every encrypted column, the subjects' keys, the authenticators' secrets and every sealed file. In
-batches, each a transaction of its own; a run that was interrupted is simply repeated, what is already under the
-newest key is left alone. The hashing key does not rotate: lookups and pseudonyms rest on it.
+Found by itself: every encrypted column of institutions and of persons, the subjects' keys, the authenticators' secrets
+and every sealed file. In batches, each a transaction of its own; a run that was interrupted is simply repeated, what is
+already under the newest key is left alone. The hashing key does not rotate: lookups and pseudonyms rest on it.
 """
 
 import json
@@ -19,9 +19,9 @@ from django.db import connection, models, transaction
 
 from accounts import audit, crypto
 from accounts.actors import Actor
-from accounts.models import Institution, SubjectKey
+from accounts.models import Institution, SubjectKey, User
 from accounts.models.base import InstitutionOwned
-from accounts.tenancy.scope import institution_scope
+from accounts.tenancy.scope import institution_scope, person_scope
 
 BATCH: Final = 500
 FILE_COLUMN: Final = "stored_name"
@@ -56,20 +56,24 @@ def rotate_everything(progress: Progress = lambda count: None) -> Rotated:
                     institution,
                     rewritten=done.rewritten - before,
                 )
+    _rotate_personal(done, progress)
     _rotate_authenticators(done, progress)
     return done
 
 
 def sealed_columns() -> list[tuple[type[models.Model], str]]:
     """(model, column) of everything encrypted in institution-owned tables."""
-    found: list[tuple[type[models.Model], str]] = [
+    return [*_sealed(personal=False), (SubjectKey, "key")]
+
+
+def _sealed(*, personal: bool) -> list[tuple[type[models.Model], str]]:
+    return [
         (model, one.attname)
         for model in apps.get_models()
-        if issubclass(model, InstitutionOwned)
+        if issubclass(model, InstitutionOwned) is not personal
         for one in model._meta.local_concrete_fields
         if isinstance(one, (crypto.EncryptedTextField, crypto.EncryptedJSONField))
     ]
-    return [*found, (SubjectKey, "key")]
 
 
 def file_models() -> list[type[models.Model]]:
@@ -104,6 +108,23 @@ def _rotate_column(
                 )
             done.rewritten += len(changed)
         progress(len(rows))
+
+
+def _rotate_personal(done: Rotated, progress: Progress) -> None:
+    """Sealed columns of rows that are one person's alone (policies on `app.user_id`), person by person."""
+    columns = _sealed(personal=True)
+    for user_id in User.objects.order_by("pk").values_list("pk", flat=True).iterator(chunk_size=BATCH):
+        for model, column in columns:
+            table = model._meta.db_table
+            with person_scope(user_id), transaction.atomic(), connection.cursor() as cursor:
+                cursor.execute(f"SELECT id, {column} FROM {table} WHERE user_id = %s FOR UPDATE", [user_id])  # noqa: S608
+                rows = cursor.fetchall()
+                for key, sealed in rows:
+                    fresh = _rotated(sealed, f"{table}.{column} {key}", done)
+                    if fresh is not None:
+                        cursor.execute(f"UPDATE {table} SET {column} = %s WHERE id = %s", [fresh, key])  # noqa: S608
+                        done.rewritten += 1
+            progress(len(rows))
 
 
 def _rotate_files(institution: Institution, model: type[models.Model], done: Rotated, progress: Progress) -> None:

@@ -8,21 +8,23 @@ from django.utils.translation import get_language
 from accounts.consent import LANGUAGES, ConsentText
 from accounts.models import Institution
 
-VERSION: Final = "2026-11"
+VERSION: Final = "2026-11-26"
 _TEXTS: Final = {
     "es": (
         "Comparar con {lender}",
         "Autorizo a la plataforma a comparar mis respuestas con las condiciones que {lender} publica para todos y a"
-        " mostrarme su oferta. {lender} no recibe mis datos ni se entera de esta comparación. Solo si elijo su"
-        " oferta se le entregan mis respuestas, para abrir mi solicitud allí. Puedo borrar esta comparación cuando"
-        " quiera.",
+        " mostrarme su oferta. {lender} no recibe mis datos ni se entera de esta comparación: solo cuenta cuántas"
+        " de sus ofertas se mostraron, se eligieron o vencieron y cómo las calificaron, sin saber de quién son. Solo si"
+        " elijo su oferta se le entregan mis respuestas, para abrir mi solicitud allí. Puedo borrar esta comparación"
+        " cuando quiera.",
     ),
     "en": (
         "Compare with {lender}",
         "I authorise the platform to compare my answers with the terms {lender} publishes for everybody and to show me"
-        " its offer. {lender} receives none of my data and does not learn of this comparison. Only if I choose its"
-        " offer are my answers handed over, to open my application there. I may erase this comparison whenever I"
-        " want.",
+        " its offer. {lender} receives none of my data and does not learn of this comparison: it only counts how many"
+        " of its offers were shown, chosen or expired and how they were rated, without knowing whose they are. Only if"
+        " I choose its offer are my answers handed over, to open my application there. I may erase this comparison"
+        " whenever I want.",
     ),
 }
 _SCORE: Final = {

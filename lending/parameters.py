@@ -67,6 +67,9 @@ LOANS: Final = (  # added after the first fill, in soles where no unit is named
     ("large_sales_max", 200_000_000, _TYPES_NORM, date(2024, 10, 1)),
     ("charge_off_days", 121, "Res. SBS 11356-2008: castigo de créditos clasificados en pérdida", date(2010, 7, 1)),
 )
+MARKET: Final = (  # no norm gives the days: the law asks that nothing be kept longer than it serves
+    ("market_days", 90, "Ley 29733 art. 8 (calidad): plazo de la plataforma", date(2026, 11, 1)),
+)
 HOLIDAY_YEARS: Final = range(2020, 2036)
 
 
@@ -106,6 +109,11 @@ def legal_values() -> list[dict[str, Any]]:
 def loan_values() -> list[dict[str, Any]]:
     """Rows of Parameter that the life of a loan needs."""
     return _lasting(LOANS)
+
+
+def market_values() -> list[dict[str, Any]]:
+    """Rows of Parameter that national requests need."""
+    return _lasting(MARKET)
 
 
 def _lasting(values: Iterable[tuple[str, Any, str, date]]) -> list[dict[str, Any]]:

@@ -72,7 +72,11 @@ def purge_institution(institution_id: int) -> None:
 
 @shared_task(base=Task, **RETRIED)
 def purge_everywhere() -> None:
-    """Every night: one task for each institution."""
+    """Every night: one task for each institution, and national requests past their last day."""
+    from lending.services.market import purge_market_requests
+
+    while purge_market_requests():
+        pass
     _send_to_every_institution("lending.tasks.purge_institution")
 
 

@@ -105,6 +105,8 @@ EVENTS: Final[dict[str, Any]] = {
     "lending.market.submitted": _("Comparación de entidades pedida"),
     "lending.market.answered": _("Comparación de entidades respondida"),
     "lending.market.chosen": _("Oferta elegida en una comparación"),
+    "lending.market.rated": _("Oferta de una comparación calificada"),
+    "lending.market.purged": _("Comparación borrada al vencer su plazo"),
     "lending.market.forgotten": _("Comparación de entidades borrada por su dueño"),
     # applications
     "lending.research.exported": _("Extracto anónimo para investigación exportado"),

@@ -17,7 +17,15 @@ from lending.models.loans import (
     Repayment,
     Restructure,
 )
-from lending.models.market import CatalogueOffer, MarketConsent, MarketOffer, MarketRequest, Opportunity
+from lending.models.market import (
+    CatalogueOffer,
+    MarketConsent,
+    MarketEcho,
+    MarketOffer,
+    MarketRequest,
+    MarketRetention,
+    Opportunity,
+)
 from lending.models.matching import MatchingTrial, OfferFeedback
 from lending.models.notifications import Notification
 from lending.models.parameters import Holiday, Parameter
@@ -63,8 +71,10 @@ __all__ = [
     "LendingPolicy",
     "Loan",
     "MarketConsent",
+    "MarketEcho",
     "MarketOffer",
     "MarketRequest",
+    "MarketRetention",
     "MatchingTrial",
     "Notification",
     "Offer",

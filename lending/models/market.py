@@ -5,10 +5,12 @@ from django.db import models
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
+from accounts.crypto import EncryptedJSONField
 from accounts.models import Institution, User
-from accounts.models.base import uuid7
+from accounts.models.base import InstitutionForeignKey, InstitutionOwned, uuid7
 from lending.fields import MoneyField
-from lending.models.products import LoanTermsFields
+from lending.models.applications import Application
+from lending.models.products import LoanTermsFields, ProductVersion
 from scoring.models import Segment
 
 
@@ -80,7 +82,7 @@ class MarketRequest(models.Model):
     status = models.CharField(max_length=10, choices=Status, default=Status.DRAFT)
     amount = MoneyField(null=True, blank=True)
     term_months = models.PositiveSmallIntegerField(null=True, blank=True)
-    draft = models.JSONField(default=dict)  # as Application.draft; a chosen offer takes it along
+    draft = EncryptedJSONField(default=dict)  # as Application.draft; a chosen offer takes it along
     facts = models.JSONField(default=dict)  # declared facts, frozen when the answers were sent
     facts_sha256 = models.CharField(max_length=64, blank=True)
     automated = models.BooleanField(default=False)  # agreed to be scored by a program
@@ -93,6 +95,7 @@ class MarketRequest(models.Model):
     created_at = models.DateTimeField(db_default=Now())
     submitted_at = models.DateTimeField(null=True, blank=True)
     answered_at = models.DateTimeField(null=True, blank=True)
+    kept_until = models.DateField(null=True, blank=True)  # the last day; `MarketRetention` has it erased
 
     class Meta:
         indexes: ClassVar = [models.Index(fields=["user", "created_at"], name="market_request_newest")]
@@ -151,6 +154,7 @@ class MarketOffer(models.Model):
     valid_until = models.DateField(null=True, blank=True)
     chosen_application = models.UUIDField(null=True, blank=True)  # the application it became, at its lender
     chosen_at = models.DateTimeField(null=True, blank=True)
+    rating = models.PositiveSmallIntegerField(null=True, blank=True)  # how well it fits, 1 to 5, as the person says
     created_at = models.DateTimeField(db_default=Now())
 
     class Meta:
@@ -163,3 +167,56 @@ class MarketOffer(models.Model):
 
     def __str__(self) -> str:
         return f"{self.lender_id}: {self.status}"
+
+
+class MarketEcho(InstitutionOwned):
+    """What became of one offer that this lender's published terms made between lenders, and not whose it was.
+
+    No person, no answer, no score, no amount and nothing of other lenders; `id` is a keyed hash of the offer's. Only
+    a chosen one names the application, which is the lender's own.
+    """
+
+    class Status(models.TextChoices):
+        OPEN = "open", _("Mostrada")  # past `valid_until` it expired
+        CHOSEN = "chosen", _("Elegida")
+        PASSED = "passed", _("Eligieron otra")
+
+    id = models.UUIDField(primary_key=True, editable=False)
+    product_version = InstitutionForeignKey(ProductVersion, models.PROTECT, related_name="+")
+    application = InstitutionForeignKey(Application, models.PROTECT, null=True, blank=True, related_name="+")
+    place = models.PositiveSmallIntegerField()  # among this lender's own offers beside it
+    status = models.CharField(max_length=6, choices=Status, default=Status.OPEN)
+    made_on = models.DateField()
+    valid_until = models.DateField()
+    rating = models.PositiveSmallIntegerField(null=True, blank=True)
+
+    class Meta(InstitutionOwned.Meta):
+        constraints: ClassVar = [
+            models.CheckConstraint(
+                condition=models.Q(status="chosen") | models.Q(application=None), name="echo_names_chosen_only"
+            ),
+            models.CheckConstraint(
+                condition=models.Q(rating=None) | models.Q(rating__gte=1, rating__lte=5), name="echo_rating_from_1_to_5"
+            ),
+        ]
+        indexes: ClassVar = [models.Index(fields=["institution", "made_on"], name="echo_by_day")]
+
+    def __str__(self) -> str:
+        return f"{self.made_on}: {self.status}"
+
+
+class MarketRetention(InstitutionOwned):
+    """Until when a national request is kept: the platform's list of what to erase, without a word of it."""
+
+    request_id = models.UUIDField()
+    user = models.ForeignKey(User, models.CASCADE, related_name="+")
+    kept_until = models.DateField()
+
+    class Meta(InstitutionOwned.Meta):
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["institution", "request_id"], name="market_retention_once")
+        ]
+        indexes: ClassVar = [models.Index(fields=["institution", "kept_until"], name="market_retention_due")]
+
+    def __str__(self) -> str:
+        return f"{self.request_id}: {self.kept_until}"

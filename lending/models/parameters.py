@@ -33,6 +33,7 @@ class Parameter(models.Model):
         RECORDS_YEARS = "records_years", _("Años que se guardan los expedientes")
         COMPLAINT_DAYS = "complaint_days", _("Días hábiles para responder un reclamo")
         COMPLAINT_YEARS = "complaint_years", _("Años que se guarda el libro de reclamaciones")
+        MARKET_DAYS = "market_days", _("Días que se guarda una comparación entre entidades")
         INCIDENT_HOURS = "incident_hours", _("Horas para avisar de un incidente a la autoridad")
 
     code = models.CharField(_("valor legal"), max_length=40, choices=Code)

@@ -79,6 +79,7 @@ WORDS: Final[dict[str, tuple[Any, Any]]] = {
     "lending.LedgerEntry": (_("Asientos contables de tus créditos"), SYSTEM),
     "lending.DailyLoanState": (_("Estado diario de tus créditos"), WORKED_OUT),
     "lending.DebtorDay": (_("Tu clasificación diaria"), WORKED_OUT),
+    "lending.MarketEcho": (_("De qué comparación vino tu solicitud"), SYSTEM),
     "accounts.Consent": (_("Permisos que diste o negaste"), DECLARED),
     "accounts.DataRequest": (_("Tus pedidos sobre tus datos"), DECLARED),
     "accounts.BureauCorrection": (_("Correcciones avisadas a centrales de riesgos"), STAFF),

@@ -1,11 +1,14 @@
 """One request, many lenders: a person's answers compared with what everybody may read, and one application at last.
 
 Requests and offers are the person's own rows (policies on `app.user_id`); the evidence goes to the platform's
-chain. A lender learns of a request when, and only when, its offer is chosen.
+chain. A lender learns of a request when, and only when, its offer is chosen; of the others it has a count of its own
+offers and what became of them (`MarketEcho`), from which nobody can tell whose they were.
 """
 
+import hmac
 import logging
-from collections.abc import Mapping
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import date, timedelta
 from decimal import Decimal
@@ -16,12 +19,12 @@ from django.db import InterfaceError, OperationalError, transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from accounts import audit, outbox
+from accounts import audit, crypto, outbox
 from accounts.actors import Actor
 from accounts.clock import today
 from accounts.errors import InvalidInput, InvalidState, NotAllowed, NotFound
 from accounts.models import OutboxEvent, User
-from accounts.platform import platform_scope
+from accounts.platform import platform_institution, platform_scope
 from accounts.services import join_as_applicant
 from accounts.tenancy.scope import institution_scope
 from lending import facts as declared_facts
@@ -29,7 +32,17 @@ from lending.affordability import assess
 from lending.identity import age_on
 from lending.market_texts import market_text, score_text
 from lending.matching import ApplicantProfile, Asked, Match, match_lenders
-from lending.models import Application, CatalogueOffer, MarketConsent, MarketOffer, MarketRequest, ProductVersion
+from lending.models import (
+    Application,
+    CatalogueOffer,
+    MarketConsent,
+    MarketEcho,
+    MarketOffer,
+    MarketRequest,
+    MarketRetention,
+    ProductVersion,
+)
+from lending.parameters import Parameter, term
 from lending.selectors.market import lender_terms, lenders_of, published_terms, request_of
 from lending.selectors.products import activity_months
 from lending.services.applications import MAX_DRAFT_BYTES, facts_sha256, save_step, start_application
@@ -54,7 +67,9 @@ def start_market_request(*, actor: Actor, segment: str) -> MarketRequest:
     open_one = mine.filter(segment=segment, status=Status.DRAFT).order_by("-created_at").first()
     if open_one:
         return open_one
-    request = MarketRequest.objects.create(user_id=actor.user_id, segment=segment)
+    request = MarketRequest(user_id=actor.user_id, segment=segment)
+    _keep(request)
+    request.save()
     _record(actor, "lending.market.started", request, segment=segment)
     return request
 
@@ -69,7 +84,8 @@ def save_market_step(
     if len(str(steps)) > MAX_DRAFT_BYTES:
         raise InvalidInput(_("Lo que escribiste es demasiado largo. Acórtalo e inténtalo otra vez."))
     request.draft = {"steps": steps}
-    request.save(update_fields=["draft"])
+    _keep(request)
+    request.save(update_fields=["draft", "kept_until"])
     _record(actor, "lending.market.saved", request, step=step, complete=complete)
     return request
 
@@ -96,6 +112,7 @@ def submit_market_request(
     request.facts, request.facts_sha256 = {**stored, "birth_on": birth_on.isoformat()}, facts_sha256(stored)
     request.amount, request.term_months = checked["amount"], checked["term_months"]
     request.status, request.submitted_at, request.automated = Status.SUBMITTED, timezone.now(), automated
+    _keep(request)
     request.save()
     texts = {key: market_text(on_offer[key], language) for key in asked}
     MarketConsent.objects.bulk_create(
@@ -162,6 +179,33 @@ def choose_market_offer(*, request_id: UUID, offer_id: UUID, actor: Actor) -> Ma
     request.status = Status.CHOSEN
     request.save(update_fields=["status"])
     _record(actor, "lending.market.chosen", request, offer=offer.pk)
+    shown = list(MarketOffer.objects.filter(request_id=request.pk).exclude(status=MarketOffer.Status.UNFIT))
+    for lender_id, offers in _by_lender(shown):
+        with institution_scope(lender_id):
+            still = MarketEcho.objects.filter(pk__in=[_echo_key(one) for one in offers], valid_until__gte=today())
+            still.update(status=MarketEcho.Status.PASSED)
+            if lender_id == offer.lender_id:
+                still.filter(pk=_echo_key(offer)).update(status=MarketEcho.Status.CHOSEN, application_id=application.pk)
+    return offer
+
+
+@transaction.atomic
+def rate_market_offer(*, request_id: UUID, offer_id: UUID, actor: Actor, rating: int) -> MarketOffer:
+    """How well one lender's offer fits, 1 to 5; a later word takes the place of an earlier one.
+
+    The lender counts it among its own offers and does not learn whose word it is. Raises NotFound, InvalidInput.
+    """
+    request = request_of(actor, request_id, lock=True)
+    offer = MarketOffer.objects.filter(pk=offer_id, request_id=request.pk).first()
+    if offer is None or offer.status == MarketOffer.Status.UNFIT:
+        raise NotFound
+    if not 1 <= rating <= 5:
+        raise InvalidInput(fields={"rating": [_("Elige de 1 a 5")]})
+    offer.rating = rating
+    offer.save(update_fields=["rating"])
+    _record(actor, "lending.market.rated", request, offer=offer.pk, rating=rating)
+    with institution_scope(offer.lender_id):
+        MarketEcho.objects.filter(pk=_echo_key(offer)).update(rating=rating)
     return offer
 
 
@@ -170,19 +214,50 @@ def forget_market_request(*, request_id: UUID, actor: Actor) -> None:
     """Erase a comparison with all its answers and offers; an application it led to stays. Raises NotFound."""
     request = request_of(actor, request_id, lock=True)
     _record(actor, "lending.market.forgotten", request)
-    MarketOffer.objects.filter(request_id=request.pk).delete()
-    MarketConsent.objects.filter(request_id=request.pk).delete()
-    request.delete()
+    _erase(request)
+    with platform_scope():
+        MarketRetention.objects.filter(request_id=request_id).delete()
+
+
+def purge_market_requests(*, limit: int = 500) -> int:
+    """Erase national requests past their last day, each in a transaction of its own; returns how many. Safe to repeat.
+
+    The platform knows from `MarketRetention` whose are due; the rows are reached as their person's alone.
+    """
+    platform = platform_institution()
+    actor = Actor.system("purge", institution_id=platform.pk)
+    with institution_scope(platform.pk):
+        actor.require("accounts.purge")
+        due = list(
+            MarketRetention.objects.filter(kept_until__lt=today())
+            .order_by("kept_until", "pk")
+            .values_list("pk", "request_id", "user_id")[:limit]
+        )
+    purged = 0
+    for key, request_id, user_id in due:
+        with institution_scope(platform.pk, user_id=user_id):
+            listed = MarketRetention.objects.select_for_update().filter(pk=key, kept_until__lt=today()).first()
+            if listed is None:  # it was used again meanwhile, or another run was here
+                continue
+            request = MarketRequest.objects.select_for_update().filter(pk=request_id).first()
+            if request is not None:
+                audit.record(actor, "lending.market.purged", request, kept_until=listed.kept_until)
+                _erase(request)
+            listed.delete()
+            purged += 1
+    return purged
 
 
 # --- working out ------------------------------------------------------------------------------------------------
 
 
+@transaction.atomic
 def _answer(institution_id: int, user_id: int, key: UUID, *, with_offers: bool) -> None:
+    offers: list[MarketOffer] = []
     with institution_scope(institution_id, user_id=user_id):
         request = MarketRequest.objects.select_for_update().filter(pk=key, status=Status.SUBMITTED).first()
         if request is not None:  # neither answered before nor erased since
-            offers = _offers(request) if with_offers else []
+            offers = _offers(request) if with_offers else offers
             MarketOffer.objects.bulk_create(offers)
             request.status, request.answered_at = Status.ANSWERED, timezone.now()
             request.save()
@@ -192,6 +267,15 @@ def _answer(institution_id: int, user_id: int, key: UUID, *, with_offers: bool) 
                 model=request.model_id,
             )  # fmt: skip
         outbox.complete(SUBMITTED, [key])
+    for lender_id, own in _by_lender(one for one in offers if one.rank is not None):
+        with institution_scope(lender_id):
+            MarketEcho.objects.bulk_create(
+                MarketEcho(
+                    institution_id=lender_id, id=_echo_key(one), product_version_id=one.terms_id, place=place,
+                    made_on=today(), valid_until=one.valid_until,
+                )
+                for place, one in enumerate(own, start=1)
+            )  # fmt: skip
 
 
 def _offers(request: MarketRequest) -> list[MarketOffer]:
@@ -274,6 +358,36 @@ def _apply(request: MarketRequest, offer: MarketOffer, actor: Actor) -> Applicat
                     application_id=application.pk, actor=here, step=step, answers=answers, complete=complete
                 )
         return application
+
+
+def _by_lender(offers: Iterable[MarketOffer]) -> list[tuple[int, list[MarketOffer]]]:
+    """Offers by their lender, each lender's by rank; in the order of the lenders, so that two never wait in a ring."""
+    found: dict[int, list[MarketOffer]] = defaultdict(list)
+    for one in sorted(offers, key=lambda one: one.rank or 0):
+        found[one.lender_id].append(one)
+    return sorted(found.items())
+
+
+def _echo_key(offer: MarketOffer) -> UUID:
+    """A key that leads from the person's offer to the lender's count of it, and not back."""
+    digest = hmac.digest(crypto.purpose_key("market echo"), offer.pk.bytes, "sha256")
+    return UUID(bytes=digest[:16])
+
+
+def _keep(request: MarketRequest) -> None:
+    """Count the days of its keeping from today."""
+    request.kept_until = today() + timedelta(days=term(Parameter.Code.MARKET_DAYS))
+    with platform_scope() as platform:
+        MarketRetention.objects.update_or_create(
+            institution_id=platform.pk, request_id=request.pk,
+            defaults={"user_id": request.user_id, "kept_until": request.kept_until},
+        )  # fmt: skip
+
+
+def _erase(request: MarketRequest) -> None:
+    MarketOffer.objects.filter(request_id=request.pk).delete()
+    MarketConsent.objects.filter(request_id=request.pk).delete()
+    request.delete()
 
 
 def _open(request_id: UUID, actor: Actor) -> MarketRequest:

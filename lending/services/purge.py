@@ -34,7 +34,7 @@ FIGURES: Final = (
     *("lending.Assessment", "lending.Offer", "scoring.Score", "scoring.ShadowScore", "scoring.Outcome"),
     *("lending.Installment", "lending.Allocation", "lending.LedgerEntry", "lending.PromiseToPay"),
     *("lending.DailyLoanState", "lending.DebtorDay", "lending.RunningInstallment", "lending.GroupLoan"),
-    *("lending.GroupMember", "lending.Guarantee"),
+    *("lending.GroupMember", "lending.Guarantee", "lending.MarketEcho"),
 )
 # Every table that can be reached from a person, and what a purge does with its rows; {}: nothing personal in it.
 RULES: Final[dict[str, Rule]] = {

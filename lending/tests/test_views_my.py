@@ -2,6 +2,7 @@
 
 import html
 import re
+from datetime import date
 from decimal import Decimal
 
 import pytest
@@ -10,7 +11,8 @@ from django.urls import reverse
 from accounts.actors import Actor
 from accounts.formats import format_money, format_percent
 from accounts.models import AuditEntry, Membership
-from lending.models import Application, LendingPolicy, Offer, ProductVersion, ReviewRequest
+from accounts.tenancy.scope import institution_scope
+from lending.models import Application, LendingPolicy, Offer, Opportunity, ProductVersion, ReviewRequest
 from lending.services.assessments import assess_waiting
 from lending.services.decisions import decide_application, propose_decision
 from lending.tests.factories import ProductVersionFactory, applicant_of, submitted
@@ -236,6 +238,22 @@ def test_declined_uses_the_same_page_with_reasons_and_a_way_on(institution, read
     assert "Lo que puede subir tu puntaje" in page
     assert "Pedir revisión de una persona" in page
     assert "Elegir " not in page
+
+
+def test_where_nothing_fits_the_programmes_of_others_are_told(
+    institution, other_institution, ready, strict, person, phone
+):
+    terms = {"segment": "household", "organiser": "Estado", "summary": "…", "valid_from": date(2026, 1, 1)}
+    for lender, code in ((institution, "propia"), (other_institution, "ajena")):
+        with institution_scope(lender.pk):
+            Opportunity.objects.create(lender=lender, code=code, name=f"Programa {code}", **terms)
+    with institution_scope(institution.pk):
+        Opportunity.objects.create(lender=institution, code="lejos", name="Programa lejos", regions=["25"], **terms)
+    application = answered(institution, person, amount=Decimal(90000))
+    page = body(phone.get(reverse("lending:my_application", args=["qori", application.pk])))
+    assert "Programa propia" in page
+    assert "Programa ajena" not in page
+    assert "Programa lejos" not in page
 
 
 def test_asking_for_a_person_takes_one_click(institution, ready, strict, person, phone):

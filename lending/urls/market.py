@@ -15,5 +15,6 @@ urlpatterns = [
     path("requests/<uuid:market_id>/forget/", market.forget, name="forget"),
     path("requests/<uuid:market_id>/offers/<uuid:offer_id>/", market.offer, name="offer"),
     path("requests/<uuid:market_id>/offers/<uuid:offer_id>/choose/", market.choose, name="choose"),
+    path("requests/<uuid:market_id>/offers/<uuid:offer_id>/rate/", market.rate, name="rate"),
     path("requests/<uuid:market_id>/<slug:step>/", market.step, name="step"),
 ]

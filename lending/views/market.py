@@ -37,7 +37,7 @@ from lending.services import market
 from lending.views.cards import offer_card, opportunity_card
 from lending.views.check import kept_answers
 from lending.views.my import SORTS as OWN_SORTS
-from lending.views.my import patience
+from lending.views.my import patience, whole_number
 from scoring.explanations import main_reasons, tell_all
 
 STEPS: Final = ("request", "identity", "activity", "money", "lenders")
@@ -165,6 +165,22 @@ def choose(request: Request, market_id: UUID, offer_id: UUID) -> HttpResponse:
     text = _("Abrimos tu solicitud en %(name)s con tus respuestas. Faltan tus datos, tus papeles y tus permisos.")
     messages.success(request, text % {"name": chosen.lender.name})
     return HttpResponseRedirect(reverse("lending:apply_resume", args=[chosen.lender.slug, chosen.chosen_application]))
+
+
+@require_POST
+@access.signed_in
+def rate(request: Request, market_id: UUID, offer_id: UUID) -> HttpResponse:
+    """How well one lender's offer fits."""
+    typed = request.POST.get("rating", "")
+    try:
+        market.rate_market_offer(
+            request_id=market_id, offer_id=offer_id, actor=request.actor, rating=whole_number(typed)
+        )
+    except InvalidInput as refusal:
+        messages.error(request, refusal.fields["rating"][0])
+    else:
+        messages.success(request, _("Gracias. La entidad cuenta tu calificación sin saber que es tuya."))
+    return redirect("market:offer", market_id, offer_id)
 
 
 @never_cache

@@ -14,6 +14,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from accounts import access
+from accounts.clock import today
 from accounts.errors import DomainError, InvalidInput
 from accounts.formats import format_day, format_money, format_percent
 from accounts.http import PersonRequest, Request
@@ -23,6 +24,7 @@ from lending.models import Application, Loan, Offer, OfferFeedback, ProductVersi
 from lending.reasons import Reason
 from lending.selectors.contracts import standing_contract
 from lending.selectors.loan_overview import own_loans
+from lending.selectors.market import opportunities
 from lending.selectors.results import Result, State, offer_schedule, result_for, result_of
 from lending.selectors.statements import recognised
 from lending.services.applications import withdraw_application
@@ -30,7 +32,7 @@ from lending.services.contracts import make_contract
 from lending.services.decisions import choose_offer, request_review
 from lending.services.feedback import decline_offers, rate_offers
 from lending.services.statements import is_start_up
-from lending.views.cards import CHEAPEST
+from lending.views.cards import CHEAPEST, opportunity_card
 from lending.views.loan_parts import STATUS_KINDS as LOAN_KINDS
 from lending.views.public import slug_of
 
@@ -180,7 +182,7 @@ def rate(request: Request, slug: str, application_id: UUID) -> HttpResponse:
     try:
         rate_offers(
             application_id=application.pk, actor=request.actor, comment=request.POST.get("comment", ""),
-            rating=int(typed) if typed.isascii() and typed.isdigit() else 0,
+            rating=whole_number(typed),
         )  # fmt: skip
     except InvalidInput as refusal:
         messages.error(request, refusal.fields["rating"][0])
@@ -266,7 +268,17 @@ def _page(request: Request, found: Result) -> dict[str, Any]:
         "rating": OfferFeedback.objects.filter(application_id=application.pk).first(),
         "may_decline": found.state is State.APPROVED and bool(offers) and found.chosen is None,
         "may_review": found.review is None and found.decision is None,
+        "opportunities": [] if offers else _opportunities(request, application),
     }
+
+
+def _opportunities(request: Request, application: Application) -> list[dict[str, str]]:
+    """Programmes of others that this institution tells of, where none of its own products fits."""
+    facts = application.facts or {}
+    found = opportunities(
+        today(), application.segment, facts.get("region"), facts.get("crop"), lender_id=request.institution.pk
+    )
+    return [opportunity_card(one) for one in found]
 
 
 def _contract(request: Request, found: Result) -> dict[str, Any]:
@@ -337,7 +349,11 @@ def _may_choose(application: Application, offer: Offer) -> bool:
 
 def patience(request: Request) -> dict[str, Any]:
     """When a page that waits looks again, and whether it has waited long."""
-    seen = request.GET.get("seen", "")
-    looks = int(seen) if seen.isascii() and seen.isdigit() and len(seen) < 6 else 0
+    looks = whole_number(request.GET.get("seen", ""))
     delay = next((seconds for below, seconds in PATIENCE if looks < below), LATER)
     return {"looks": looks + 1, "delay": delay, "takes_long": looks >= TAKES_LONG}
+
+
+def whole_number(typed: str) -> int:
+    """What was typed as a small count; 0 for anything else."""
+    return int(typed) if typed.isascii() and typed.isdigit() and len(typed) < 6 else 0

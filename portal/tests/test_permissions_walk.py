@@ -140,6 +140,7 @@ ADDRESSES: dict[str, Address] = {
     "market:forget": Address(get=OWNER, post=OWNER),
     "market:offer": Address(get=OWNER),
     "market:choose": Address(post=OWNER),
+    "market:rate": Address(post=OWNER, sent=lambda: {"rating": "4"}),
     "market:step": Address(get=OWNER, post=OWNER),
     # signing up and in
     **dict.fromkeys(
@@ -452,7 +453,7 @@ class World:
         """Steps of applying belong to the draft, everything else to the assessed application."""
         if name == "lending:desk_import_template":
             return {**self.values, "kind": "csv"}
-        if name in ("market:offer", "market:choose"):
+        if name in ("market:offer", "market:choose", "market:rate"):
             return {**self.values, "offer_id": self.market_offer_id}
         if name.startswith("lending:apply_") or name == "api:application-submit":
             return {**self.values, "application_id": self.draft.pk, "pk": self.draft.pk}

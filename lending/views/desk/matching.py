@@ -1,7 +1,7 @@
 """How matching does, and trials of another way to rank."""
 
 from collections.abc import Iterable
-from datetime import timedelta
+from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any, Final
 from uuid import UUID
@@ -70,14 +70,15 @@ def matching_page(request: Request, slug: str) -> HttpResponse:
         "form": form,
         "periods": [(one, one == days) for one in PERIODS],
         "total": report.offers_in_all(start),
-        "columns": [
-            _("Producto"), *_heads(), (_("Créditos"), "r"), (_("Con más de 30 días de atraso"), "r"),
-        ],
-        "products": [[one.name, *_cells(one), str(one.loans), _share(one.late, one.loans)]
-                     for one in report.offers_by_product(start)],
+        "columns": [_("Producto"), *_heads()],
         "place_columns": [_("Lugar en la lista"), *_heads()],
-        "places": [[f"{one.name}.º" if one.name != "4" else _("4.º o después"), *_cells(one)]
-                   for one in report.offers_by_place(start)],
+        "outcome_columns": [
+            _("Producto o lugar"),
+            *((word, "r") for word in (_("Créditos"), _("Terminados"), _("Con más de 30 días de atraso"),
+                                       _("Castigados"))),
+        ],
+        **_tables(start),
+        "national": _tables(start, national=True),
         "why_columns": [_("Motivo"), (_("Respuestas"), "r"), (_("Solicitudes"), "r")],
         "why": [[_template(code), str(answers), str(people)] for code, answers, people in report.why_not(start)],
         "trials": [_trial(one, start) for one in trials],
@@ -102,6 +103,27 @@ def finish_trial(request: Request, slug: str, trial_id: UUID) -> HttpResponse:
     end_trial(trial_id=trial_id, actor=request.actor)
     messages.success(request, _("Terminó la prueba. Sus cifras quedan aquí."))
     return redirect("lending:desk_matching", slug)
+
+
+def _tables(start: date, *, national: bool = False) -> dict[str, list[list[str]]]:
+    """Rows by product and by place, and how the loans of each turned out."""
+    products = report.offers_by_product(start, national=national)
+    places = report.offers_by_place(start, national=national)
+    named = [(one.name, one) for one in products]
+    placed = [(f"{one.name}.º" if one.name != "4" else _("4.º o después"), one) for one in places]
+    return {
+        "products": [[name, *_cells(one)] for name, one in named],
+        "places": [[name, *_cells(one)] for name, one in placed],
+        "outcomes": [
+            [name, str(one.loans), *(_of(part, one.loans) for part in (one.paid, one.late, one.lost))]
+            for name, one in (*named, *placed)
+            if one.loans
+        ],
+    }
+
+
+def _of(part: int, whole: int) -> str:
+    return f"{part} ({_share(part, whole)})" if part else "0"
 
 
 def _heads() -> Iterable[tuple[str, str]]:
