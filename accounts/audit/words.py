@@ -167,6 +167,7 @@ EVENTS: Final[dict[str, Any]] = {
     "lending.repayment.reversed": _("Pago extornado"),
     "lending.repayment.choice_made": _("Efecto de un pago anticipado elegido"),
     "lending.restructure.proposed": _("Cambio del crédito propuesto"),
+    "lending.restructure.authorised": _("Refinanciación autorizada, por firmar"),
     "lending.restructure.applied": _("Cambio del crédito aplicado"),
     "lending.restructure.rejected": _("Cambio del crédito no autorizado"),
     "lending.bank_file.imported": _("Archivo de pagos importado"),

@@ -17,7 +17,8 @@ from lending.models.products import Product, ProductVersion
 class Contract(InstitutionOwned):
     """What lender and borrower agree: the Hoja Resumen and the cronograma that were shown, word for word, by hash.
 
-    Made from a chosen offer; signed by an authenticated click with a second step (Ley 28587; Res. SBS 3274-2017).
+    Made from a chosen offer, or for a refinancing that was authorised; signed by an authenticated click with a second
+    step (Ley 28587; Res. SBS 3274-2017).
     """
 
     class Status(models.TextChoices):
@@ -27,10 +28,11 @@ class Contract(InstitutionOwned):
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     number = models.PositiveIntegerField()
-    application = InstitutionForeignKey(Application, models.PROTECT, related_name="contracts")
-    offer = InstitutionForeignKey(Offer, models.PROTECT, related_name="contracts")
+    application = InstitutionForeignKey(Application, models.PROTECT, null=True, blank=True, related_name="contracts")
+    offer = InstitutionForeignKey(Offer, models.PROTECT, null=True, blank=True, related_name="contracts")
+    restructure = InstitutionForeignKey("Restructure", models.PROTECT, null=True, blank=True, related_name="contracts")
     applicant = InstitutionForeignKey(Applicant, models.PROTECT, related_name="contracts")
-    product_version = InstitutionForeignKey(ProductVersion, models.PROTECT, related_name="+")
+    product_version = InstitutionForeignKey(ProductVersion, models.PROTECT, null=True, blank=True, related_name="+")
     status = models.CharField(max_length=10, choices=Status, default=Status.OPEN)
     currency = models.CharField(max_length=3, default="PEN")
     amount = MoneyField()
@@ -55,6 +57,16 @@ class Contract(InstitutionOwned):
             models.UniqueConstraint(fields=["institution", "number"], name="contract_number_once"),
             models.UniqueConstraint(
                 fields=["institution", "offer"], condition=~models.Q(status="cancelled"), name="one_contract_per_offer"
+            ),
+            models.UniqueConstraint(
+                fields=["institution", "restructure"],
+                condition=~models.Q(status="cancelled"),
+                name="one_contract_per_refinancing",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(offer=None, application=None, restructure__isnull=False)
+                | models.Q(offer__isnull=False, application__isnull=False, restructure=None),
+                name="contract_of_offer_or_refinancing",
             ),
         ]
 
@@ -350,7 +362,10 @@ class Allocation(InstitutionOwned):
 
 
 class Restructure(InstitutionOwned):
-    """The plan or what is owed changed otherwise than by a payment: one person proposes, another approves."""
+    """The plan or what is owed changed otherwise than by a payment: one person proposes, another approves.
+
+    A refinancing takes effect when the borrower signs its contract.
+    """
 
     class Kind(models.TextChoices):
         RESCHEDULE = "reschedule", _("Reprogramación")
@@ -365,6 +380,7 @@ class Restructure(InstitutionOwned):
 
     class Status(models.TextChoices):
         REQUESTED = "requested", _("Por autorizar")
+        AUTHORISED = "authorised", _("Autorizado, falta la firma")  # a refinancing waits for the borrower
         APPLIED = "applied", _("Aplicado")
         REJECTED = "rejected", _("No autorizado")
 

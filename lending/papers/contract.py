@@ -38,6 +38,7 @@ class Agreement:
     moratory_tea: Decimal
     itf_rate: Decimal
     insurance: Policy | None
+    refinances: str = ""  # the number of the loan that this one pays, where it does
 
 
 def summary_of(agreement: Agreement) -> dict[str, Any]:
@@ -54,6 +55,7 @@ def summary_of(agreement: Agreement) -> dict[str, Any]:
         "disbursement_on": schedule.terms.disbursed_on.isoformat(),
         "first_due_on": schedule.rows[0].due_on.isoformat(),
         "matures_on": schedule.last_due_on.isoformat(),
+        **({"refinances": agreement.refinances} if agreement.refinances else {}),
         "own_insurance": bool(agreement.insurance and agreement.insurance.own),
         "figures": {
             "amount": str(schedule.terms.principal),
@@ -88,8 +90,20 @@ def _lines(agreement: Agreement) -> list[tuple[str, str]]:
     return [
         ("Producto", agreement.product),
         ("Moneda y monto del préstamo", f"Soles, {format_money(schedule.terms.principal)}"),
-        ("Monto que recibes", format_money(totals.received)),
-        ("Fecha de desembolso", _day(schedule.terms.disbursed_on)),
+        *(
+            [
+                (
+                    "Crédito que se paga con este",
+                    f"{agreement.refinances}, todo lo que debes al {_day(agreement.made_on)}",
+                ),
+                ("Dinero que recibes", "Ninguno: paga el crédito anterior"),
+            ]
+            if agreement.refinances
+            else [
+                ("Monto que recibes", format_money(totals.received)),
+                ("Fecha de desembolso", _day(schedule.terms.disbursed_on)),
+            ]
+        ),
         ("Forma de pago", _how(schedule)),
         ("Primera y última cuota", f"{_day(schedule.rows[0].due_on)} y {_day(schedule.last_due_on)}"),
         ("Tasa de interés compensatorio efectiva anual (TEA), fija, año de 360 días", format_percent(schedule.tea)),
@@ -169,8 +183,15 @@ def _clauses(agreement: Agreement) -> list[tuple[str, str]]:
         ),
         (
             "Condiciones",
-            "La tasa es fija: nadie puede cambiarla, ni los cobros, mientras dure el préstamo. Firmar no te obliga"
-            " hasta recibir el dinero: puedes anular el contrato antes del desembolso sin costo.",
+            "La tasa es fija: nadie puede cambiarla, ni los cobros, mientras dure el préstamo. "
+            + (
+                f"Al firmar, este crédito paga ese mismo día el {agreement.refinances}, que queda cancelado; los"
+                " intereses que debías pasan a ser capital. Queda como refinanciado en las centrales de riesgo."
+                " Mientras no firmes, nada cambia."
+                if agreement.refinances
+                else "Firmar no te obliga hasta recibir el dinero: puedes anular el contrato antes del desembolso sin"
+                " costo."
+            ),
         ),
         (
             "Firma electrónica",

@@ -22,7 +22,9 @@ def contracts_visible_to(actor: Actor) -> QuerySet[Contract]:
     if actor.kind == "client":
         mine = Q(application__api_client_id=actor.client_id) if actor.client_id else Q(pk__in=[])
     else:
-        mine = Q(application__owner_id=actor.user_id) if actor.user_id is not None else Q(pk__in=[])
+        mine = Q(pk__in=[])
+        if actor.user_id is not None:
+            mine = Q(application__owner_id=actor.user_id) | Q(application=None, applicant__user_id=actor.user_id)
     return Contract.objects.filter(mine)
 
 
@@ -43,6 +45,17 @@ def standing_contract(application_id: UUID) -> Contract | None:
         .order_by("-number")
         .first()
     )
+
+
+def newer_contract(contract: Contract) -> Contract | None:
+    """The contract that stands in the place of a cancelled one, if there is one."""
+    same = Contract.objects.filter(application_id=contract.application_id, restructure_id=contract.restructure_id)
+    return same.exclude(status=Contract.Status.CANCELLED).order_by("-number").first()
+
+
+def owner_of(contract: Contract) -> int | None:
+    """The account whose contract it is: the application's owner, or the borrower's own; None without one."""
+    return contract.application.owner_id if contract.application else contract.applicant.user_id
 
 
 def is_as_shown(contract: Contract) -> bool:

@@ -44,6 +44,11 @@ class Overview:
         return [one for one in self.restructures if one.status == Restructure.Status.REQUESTED]
 
     @property
+    def to_sign(self) -> Restructure | None:
+        """The refinancing that was authorised and waits for the borrower's signature."""
+        return next((one for one in self.restructures if one.status == Restructure.Status.AUTHORISED), None)
+
+    @property
     def next_line(self) -> LineState | None:
         """The oldest line that is not settled."""
         return next((line for line in self.state.lines if not line.settled_on), None) if self.state else None

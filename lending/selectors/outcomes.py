@@ -26,7 +26,7 @@ def loan_outcomes(on: date, *, days_late: int = DAYS_LATE) -> Iterator[list[Loan
         | Q(installment_set__settled_on__gte=F("installment_set__due_on") + late)
     )
     loans = Loan.objects.filter(
-        contract__isnull=False, disbursed_on__lte=on, applicant__restricted_at__isnull=True
+        contract__application__isnull=False, disbursed_on__lte=on, applicant__restricted_at__isnull=True
     ).order_by("pk")
     after: UUID | None = None
     while True:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
 from django.db import transaction
@@ -17,7 +17,7 @@ from accounts.models import Institution
 from accounts.numbering import CONTRACTS, next_number
 from accounts.tenancy.scope import current_institution_id, institution_scope
 from lending.matching import ProductTerms, disbursement_day, loan_terms
-from lending.models import Applicant, Application, Contract, Loan, Offer, Parameter
+from lending.models import Applicant, Application, Contract, Loan, Offer, Parameter, Restructure
 from lending.papers import contract as paper
 from lending.papers.pdf import contract_pdf
 from lending.parameters import parameter
@@ -26,7 +26,7 @@ from lending.schedules import LoanTerms, Schedule, build_schedule
 from lending.schedules.contract import write_request, write_schedule
 from lending.schedules.servicing import ServicedSchedule, ServicingRules
 from lending.selectors.applications import application_for
-from lending.selectors.contracts import contract_for
+from lending.selectors.contracts import contract_for, owner_of
 from lending.selectors.products import moratory_cap, policy_in_force, product_terms, usury_cap
 from lending.services.store import keep_sealed
 
@@ -58,7 +58,7 @@ def make_contract(*, offer_id: UUID, actor: Actor, on: date | None = None) -> Co
     if standing is not None and (standing.status == Status.SIGNED or _still_stands(standing, on or today())):
         return standing
     if standing is not None:
-        _cancel(standing, actor, "renewed")
+        cancel_open(standing, actor, "renewed")
     product = product_terms(offer.product_version)
     return _made(_basis(application, offer, product, on or today(), None), actor)
 
@@ -80,21 +80,24 @@ def insure_otherwise(
         errors["policy" if insurer else "insurer"] = [_("Escribe la aseguradora y el número de tu póliza, los dos")]
     if len(insurer) > 120 or len(policy) > 60:
         errors["policy"] = [_("Escribe un nombre y un número más cortos")]
-    if not contract.offer.product_version.insurance_monthly_rate:
+    if contract.offer is None or not contract.offer.product_version.insurance_monthly_rate:
         errors["insurer"] = [_("Este préstamo no lleva seguro")]
     if errors:
         raise InvalidInput(fields=errors)
+    assert contract.offer_id is not None
     application, offer = _chosen(contract.offer_id, actor)
     own = paper.Policy(insurer=insurer, number=policy, own=True) if insurer else None
     product = product_terms(offer.product_version)
     basis = _basis(application, offer, product, on or today(), own)
-    _cancel(contract, actor, "insurance")
+    cancel_open(contract, actor, "insurance")
     return _made(basis, actor)
 
 
 @transaction.atomic
 def cancel_contract(*, contract_id: UUID, actor: Actor, reason: str = "") -> Contract:
     """End a contract before any money was handed over, at the borrower's or the lender's wish; safe to repeat.
+
+    A refinancing that it was made for is turned down with it.
 
     Raises NotFound, or InvalidState once there is a loan.
     """
@@ -103,7 +106,9 @@ def cancel_contract(*, contract_id: UUID, actor: Actor, reason: str = "") -> Con
         return contract
     if Loan.objects.filter(contract_id=contract.pk).exclude(status=Loan.Status.CANCELLED).exists():
         raise InvalidState(_("Este contrato ya tiene un préstamo en marcha. Primero se anula el desembolso."))
-    _cancel(contract, actor, reason or "asked")
+    cancel_open(contract, actor, reason or "asked")
+    refinancing = Restructure.objects.filter(pk=contract.restructure_id, status=Restructure.Status.AUTHORISED)
+    refinancing.update(status=Restructure.Status.REJECTED)
     return contract
 
 
@@ -128,9 +133,13 @@ def expire_contracts(*, institution_id: int, on: date | None = None) -> int:
 def own_contract(contract_id: UUID, actor: Actor) -> Contract:
     """The contract, locked, for the borrower or for an officer who works on it. Raises NotFound, NotAllowed.
 
-    The application is locked first: everything that changes a contract takes its turn there.
+    The application, where there is one, is locked first: everything that changes a contract takes its turn there.
     """
     contract = contract_for(actor, contract_id)
+    if contract.application_id is None:
+        if actor.user_id is None or owner_of(contract) != actor.user_id:
+            actor.require("lending.make_contract")
+        return contract_for(actor, contract_id, lock=True)
     application = application_for(actor, contract.application_id, lock=True)
     _require_party(application, actor)
     contract = contract_for(actor, contract_id, lock=True)
@@ -215,17 +224,30 @@ def _basis(application: Application, offer: Offer, product: ProductTerms, on: da
 
 
 def _made(basis: Basis, actor: Actor) -> Contract:
-    institution = Institution.objects.get(pk=current_institution_id())
-    number = next_number(Contract, CONTRACTS, FIRST_NUMBER)
+    offer = basis.offer
     terms = _terms(basis)
     schedule = build_schedule(terms)
     _require_as_offered(basis, schedule)
-    moratory = _moratory(basis.on)
-    rules = ServicingRules(moratory_rate=moratory)
+    return write_contract(
+        actor, applicant=basis.applicant, product=basis.product.name, product_version_id=offer.product_version_id,
+        schedule=schedule, moratory=moratory_rate(basis.on), on=basis.on, valid_until=offer.valid_until,
+        insurance=basis.insurance, application=basis.application, offer=offer,
+    )  # fmt: skip
+
+
+def write_contract(
+    actor: Actor, *, applicant: Applicant, product: str, product_version_id: UUID | None, schedule: Schedule,
+    moratory: Decimal, on: date, valid_until: date, insurance: paper.Policy | None = None, refinances: str = "",
+    **links: Any,
+) -> Contract:  # fmt: skip
+    """A contract ready to be read: its words, figures, hash and sealed PDF. `links` say what it comes of."""
+    institution = Institution.objects.get(pk=current_institution_id())
+    number = next_number(Contract, CONTRACTS, FIRST_NUMBER)
+    terms, rules = schedule.terms, ServicingRules(moratory_rate=moratory)
     agreement = paper.Agreement(
         code=contract_code(institution, number),
-        made_on=basis.on,
-        valid_until=basis.offer.valid_until,
+        made_on=on,
+        valid_until=valid_until,
         lender={
             "name": institution.name,
             "legal_name": institution.legal_name,
@@ -234,32 +256,32 @@ def _made(basis: Basis, actor: Actor) -> Contract:
             "phone": institution.phone,
         },
         borrower={
-            "name": basis.applicant.full_name,
-            "document": f"{basis.applicant.get_document_type_display()} {basis.applicant.masked_document}",
+            "name": applicant.full_name,
+            "document": f"{applicant.get_document_type_display()} {applicant.masked_document}",
         },
-        product=basis.product.name,
+        product=product,
         schedule=schedule,
         moratory_tea=moratory,
-        itf_rate=_itf(basis.on),
-        insurance=basis.insurance,
+        itf_rate=_itf(on),
+        insurance=insurance,
+        refinances=refinances,
     )
     contract = Contract(
         institution_id=institution.pk,
         number=number,
-        application=basis.application,
-        offer=basis.offer,
-        applicant=basis.applicant,
-        product_version=basis.offer.product_version,
-        amount=basis.offer.amount,
-        tea=basis.offer.tea,
+        applicant=applicant,
+        product_version_id=product_version_id,
+        amount=terms.principal,
+        tea=terms.annual_rate,
         tcea=schedule.tcea.quantize(Decimal("1e-8")),
         moratory_tea=moratory,
         terms=write_request(terms, rules),
         schedule=write_schedule(ServicedSchedule(schedule, ())),
         summary=paper.summary_of(agreement),
-        own_insurance=bool(basis.insurance and basis.insurance.own),
-        valid_until=basis.offer.valid_until,
+        own_insurance=bool(insurance and insurance.own),
+        valid_until=valid_until,
         created_by_id=actor.user_id,
+        **links,
     )
     contract.document_sha256 = paper.document_sha256(contract.summary, contract.schedule, contract.terms)
     contract.stored_name = keep_sealed(written_pdf(contract))
@@ -268,8 +290,9 @@ def _made(basis: Basis, actor: Actor) -> Contract:
         actor,
         "lending.contract.made",
         contract,
-        application=basis.application.pk,
-        offer=basis.offer.pk,
+        application=contract.application_id,
+        offer=contract.offer_id,
+        restructure=contract.restructure_id,
         number=number,
         amount=contract.amount,
         tea=contract.tea,
@@ -277,7 +300,7 @@ def _made(basis: Basis, actor: Actor) -> Contract:
         moratory_tea=moratory,
         total=schedule.totals.total,
         own_insurance=contract.own_insurance,
-        on=basis.on,
+        on=on,
         sha256=contract.document_sha256,
     )
     outbox.publish("lending.contract.made", contract)
@@ -309,7 +332,7 @@ def _require_as_offered(basis: Basis, schedule: Schedule) -> None:
         raise Unavailable(code="schedule_differs")
 
 
-def _moratory(on: date) -> Decimal:
+def moratory_rate(on: date) -> Decimal:
     """The institution's moratory rate, never above the legal one of the day. Raises Unavailable."""
     highest, chosen = moratory_cap(on), policy_in_force().moratory_tea
     if highest is None:
@@ -328,7 +351,8 @@ def _still_stands(contract: Contract, on: date) -> bool:
     return contract.valid_until >= on and date.fromisoformat(contract.summary["disbursement_on"]) >= on
 
 
-def _cancel(contract: Contract, actor: Actor, reason: str) -> None:
+def cancel_open(contract: Contract, actor: Actor, reason: str) -> None:
+    """A contract that is not signed ends; the evidence says why."""
     before = contract.status
     contract.status = Status.CANCELLED
     contract.save(update_fields=["status"])

@@ -55,6 +55,8 @@ def book_loan(*, contract_id: UUID, actor: Actor) -> Loan:
         return booked
     if contract.status != Contract.Status.SIGNED or contract.signed_at is None:
         raise InvalidState(_("El contrato todavía no está firmado."))
+    if contract.application is None or contract.product_version is None:
+        raise InvalidState(_("Este contrato refinancia un crédito: el nuevo nace con la firma."))
     terms, _events, rules = read_request(contract.terms)
     if terms.down_payment:
         raise InvalidState(_("Un crédito con cuota inicial no se desembolsa aquí."))

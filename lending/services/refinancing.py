@@ -1,22 +1,34 @@
-"""A new loan that pays an old one: no money moves, what was interest becomes principal and deferred income."""
+"""A new loan that pays an old one: no money moves, what was interest becomes principal and deferred income.
+
+Somebody proposes it, somebody else authorises it, and then it has a contract like any other loan; it takes effect when
+the borrower signs. What is owed changes by the day, so the contract holds on the day it was made for:
+`prepare_contract` makes the one of today.
+"""
 
 from datetime import date
 from decimal import Decimal
 from typing import Any
+from uuid import UUID
 
+from django.db import transaction
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from accounts import audit, outbox
 from accounts.actors import Actor
-from accounts.errors import InvalidInput
+from accounts.clock import today
+from accounts.errors import InvalidInput, InvalidState, NotFound
+from accounts.models import Institution
 from accounts.numbering import LOANS, RECEIPTS, next_number
 from lending.ledger import IN_TRANSIT, Line, Standing, disbursement_lines, refinancing_lines
-from lending.models import Disbursement, Installment, Loan, Repayment, Restructure
+from lending.models import Contract, Disbursement, Installment, Loan, Repayment, Restructure
 from lending.money import ZERO
-from lending.schedules import InvalidTerms, LoanTerms
+from lending.presentation import loan_code
+from lending.schedules import InvalidTerms, LoanTerms, build_schedule
 from lending.schedules.contract import read_request, write_request
 from lending.selectors.loans import LoanFacts, in_order
-from lending.services.servicing import LoanWork, settle
+from lending.services.contracts import cancel_open, check_cap, moratory_rate, write_contract
+from lending.services.servicing import LoanWork, begin_work, settle
 
 
 def new_terms(*, installments: int, tea: Decimal, first_due_on: date | None, on: date) -> dict[str, Any]:
@@ -33,15 +45,66 @@ def new_terms(*, installments: int, tea: Decimal, first_due_on: date | None, on:
     return write_request(terms)
 
 
-def refinance(work: LoanWork, row: Restructure, actor: Actor) -> Loan:
-    """Pays the old loan of an approved refinancing with a new one, which is returned active."""
+@transaction.atomic
+def prepare_contract(*, restructure_id: UUID, actor: Actor, on: date | None = None) -> Contract:
+    """The contract of an authorised refinancing, for what is owed on that day (today); the one that stands comes back.
+
+    For the borrower and for staff who make contracts. Raises NotFound, NotAllowed, InvalidState, Unavailable while a
+    legal value of the day is missing.
+    """
+    row = Restructure.objects.select_related("loan__applicant").filter(pk=restructure_id).first()
+    if row is None:
+        raise NotFound
+    if actor.user_id is None or row.loan.applicant.user_id != actor.user_id:
+        actor.require("lending.make_contract")
+    work = begin_work(row.loan_id)
+    row.refresh_from_db()
+    return contract_of(work, row, actor, on or today())
+
+
+def contract_of(work: LoanWork, row: Restructure, actor: Actor, on: date) -> Contract:
+    """The same with the loan locked already."""
+    if row.status != Restructure.Status.AUTHORISED:
+        raise InvalidState(_("Esta refinanciación no espera una firma."))
+    standing = row.contracts.exclude(status=Contract.Status.CANCELLED).first()
+    payoff = work.state(on).payoff.total
+    if standing is not None:
+        if standing.valid_until == on and standing.amount == payoff:
+            return standing
+        cancel_open(standing, actor, "renewed")
+    old = work.loan
+    try:
+        terms, _events, _rules = read_request(
+            {**row.event, "principal": str(payoff), "disbursement_date": on.isoformat()}
+        )
+        schedule = build_schedule(terms)
+    except InvalidTerms as error:
+        raise InvalidState(error.message) from error
+    check_cap(terms.annual_rate, on)
+    return write_contract(
+        actor, applicant=old.applicant, product=_("Refinanciación, %(product)s") % {"product": old.product.name},
+        product_version_id=old.product_version_id, schedule=schedule, moratory=moratory_rate(on), on=on, valid_until=on,
+        refinances=loan_code(Institution.objects.get(pk=old.institution_id), old.number), restructure=row,
+    )  # fmt: skip
+
+
+def refinance(work: LoanWork, row: Restructure, contract: Contract) -> Loan:
+    """Pays the old loan with the new one of a contract that was signed; the new one is returned active.
+
+    The acts are those of who proposed and who authorised. Raises InvalidState when what is owed is not what was signed.
+    """
     old = work.loan
     amount = work.state(row.on).payoff.total
+    if amount != contract.amount:
+        raise InvalidState(
+            _("Lo que se debe cambió desde que se preparó el contrato. Prepáralo otra vez y fírmalo."),
+            code="contract_changed",
+        )
     deferred = work.before.deferred
     paid = Repayment.objects.create(
         institution_id=old.institution_id, loan=old, number=next_number(Repayment, RECEIPTS, 1),
         kind=Repayment.Kind.PAYOFF, amount=amount, on=row.on, channel=Repayment.Channel.INTERNAL,
-        received_by_id=actor.user_id,
+        received_by_id=row.approved_by_id,
     )  # fmt: skip
     work.facts.repayments = in_order([*work.facts.repayments, paid])
     capitalised = ZERO
@@ -55,7 +118,7 @@ def refinance(work: LoanWork, row: Restructure, actor: Actor) -> Loan:
     settle(work, event=event, on=row.on, subject_id=row.pk, newest=paid, lines=old_lines)
     old.status = Loan.Status.REFINANCED
     old.save(update_fields=["status"])
-    new = _successor(old, row, amount, deferred + capitalised)
+    new = _successor(old, row, contract, deferred + capitalised)
     fresh = LoanWork(LoanFacts(new, [], [], []), {})
     settle(
         fresh, event=event, on=row.on, subject_id=row.pk, save=("first_due_on",),
@@ -68,23 +131,31 @@ def refinance(work: LoanWork, row: Restructure, actor: Actor) -> Loan:
     new.save(update_fields=["first_due_on"])
     Disbursement.objects.create(
         institution_id=new.institution_id, loan=new, status=Disbursement.Status.PAID, amount=amount, on=row.on,
-        method=Disbursement.Method.INTERNAL, requested_by_id=row.requested_by_id, paid_by_id=actor.user_id,
+        method=Disbursement.Method.INTERNAL, requested_by_id=row.requested_by_id, paid_by_id=row.approved_by_id,
         paid_at=timezone.now(),
     )  # fmt: skip
-    audit.record(actor, "lending.loan.booked", new, number=new.number, refinances=old.pk, amount=amount, tea=new.tea)
+    actor = Actor.system("refinancing", institution_id=new.institution_id)
+    audit.record(
+        actor,
+        "lending.loan.booked",
+        new,
+        number=new.number,
+        refinances=old.pk,
+        contract=contract.pk,
+        amount=amount,
+        tea=new.tea,
+    )
     outbox.publish("lending.loan.booked", new)
     return new
 
 
-def _successor(old: Loan, row: Restructure, amount: Decimal, deferred: Decimal) -> Loan:
-    request = {**row.event, "principal": str(amount), "disbursement_date": row.on.isoformat()}
-    terms, _events, rules = read_request(request)
+def _successor(old: Loan, row: Restructure, contract: Contract, deferred: Decimal) -> Loan:
     return Loan.objects.create(
         institution_id=old.institution_id, number=next_number(Loan, LOANS, 10_001), applicant_id=old.applicant_id,
         product_id=old.product_id, product_version_id=old.product_version_id, refinances=old,
-        status=Loan.Status.ACTIVE, credit_type=old.credit_type, currency=old.currency, principal=amount,
-        tea=terms.annual_rate, moratory_tea=old.moratory_tea, terms=write_request(terms, rules),
+        status=Loan.Status.ACTIVE, credit_type=old.credit_type, currency=old.currency, principal=contract.amount,
+        tea=contract.tea, moratory_tea=contract.moratory_tea, terms=contract.terms, contract=contract,
         allocation_order=old.allocation_order, branch=old.branch, officer_id=old.officer_id,
         recognised_guarantee=old.recognised_guarantee, guarantee_kind=old.guarantee_kind, disbursed_on=row.on,
-        is_refinanced=True, deferred_yield=deferred, disbursed=amount,
+        is_refinanced=True, deferred_yield=deferred, disbursed=contract.amount,
     )  # fmt: skip

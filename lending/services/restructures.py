@@ -20,7 +20,7 @@ from accounts.actors import Actor
 from accounts.clock import today
 from accounts.errors import InvalidInput, InvalidState, NotAllowed, NotFound
 from lending.ledger import charge_off_lines, negated
-from lending.models import Loan, Parameter, Restructure
+from lending.models import Contract, Loan, Parameter, Restructure
 from lending.money import format_money, to_centimos
 from lending.parameters import legal_values_on
 from lending.provisions import LOSS
@@ -28,7 +28,8 @@ from lending.schedules.contract import write_event
 from lending.schedules.servicing import FORGIVABLE, Event, EventKind
 from lending.schedules.state import LoanState
 from lending.selectors.risk import last_state
-from lending.services.refinancing import new_terms, refinance
+from lending.services.contracts import cancel_open
+from lending.services.refinancing import contract_of, new_terms, refinance
 from lending.services.servicing import LoanWork, begin_work, catch_up, settle
 
 SHORTEST_REASON: Final = 10
@@ -49,6 +50,7 @@ FORBIDDEN_CHARGES: Final = {  # Ley 28587, Ley 31143, Res. SBS 3274-2017
 Kind = Restructure.Kind
 Status = Loan.Status
 LIVING: Final = (Status.ACTIVE,)
+WAITING: Final = (Restructure.Status.REQUESTED, Restructure.Status.AUTHORISED)
 OWED: Final = (Status.ACTIVE, Status.CHARGED_OFF)
 
 
@@ -109,7 +111,8 @@ def refinance_loan(
 ) -> Restructure:  # fmt: skip
     """Propose a new loan that pays this one off, with interest and moratory interest to the day of its approval.
 
-    The new loan is marked as refinanced; no new money is lent. Raises as the others.
+    The new loan is marked as refinanced; no new money is lent. Once approved the borrower signs its contract, and what
+    is owed that day is the amount. Raises as the others.
     """
     day = on or today()
     values = legal_values_on(day, Parameter.Code.USURY_CAP_TEA)
@@ -181,11 +184,12 @@ def add_charge(
 def approve_restructure(*, restructure_id: UUID, actor: Actor, on: date | None = None) -> Restructure:
     """Apply what somebody else proposed, as of `on` (today); a repeated call returns it unchanged.
 
-    Raises NotAllowed to its author, NotFound, InvalidState when it is not possible any more.
+    A refinancing is authorised only, with its contract: it takes effect when the borrower signs.
+    Raises NotAllowed to its author, NotFound, InvalidState when it is not possible any more, Unavailable.
     """
     actor.require("lending.approve_restructure")
     work, row = _locked(restructure_id)
-    if row.status == Restructure.Status.APPLIED:
+    if row.status in (Restructure.Status.APPLIED, Restructure.Status.AUTHORISED):
         return row
     if row.status != Restructure.Status.REQUESTED:
         raise InvalidState(_("Esta propuesta no se autorizó."))
@@ -193,7 +197,9 @@ def approve_restructure(*, restructure_id: UUID, actor: Actor, on: date | None =
         raise NotAllowed(_("Nadie autoriza lo que propuso: debe decidir otra persona."), code="four_eyes")
     day = on or today()
     _not_before_the_last(work, day)
-    row.on, row.status = day, Restructure.Status.APPLIED
+    signed_later = row.kind == Kind.REFINANCE
+    row.on = day
+    row.status = Restructure.Status.AUTHORISED if signed_later else Restructure.Status.APPLIED
     row.approved_by_id, row.decided_at = actor.user_id, timezone.now()
     if row.event.get("date"):
         row.event = {**row.event, "date": day.isoformat()}
@@ -201,7 +207,30 @@ def approve_restructure(*, restructure_id: UUID, actor: Actor, on: date | None =
     _possible(work, row, before)
     row.before = [_as_json(line) for line in before.lines if not line.settled_on]
     row.save()
-    return _applied(work, row, actor)
+    if not signed_later:
+        return _applied(work, row, actor)
+    audit.record(actor, "lending.restructure.authorised", row, loan=row.loan_id, kind=row.kind, on=day)
+    outbox.publish("lending.restructure.authorised", row, kind=row.kind)
+    contract_of(work, row, actor, day)
+    return row
+
+
+def apply_refinancing(*, contract: Contract, actor: Actor, on: date) -> Restructure:
+    """The refinancing of a contract that was signed just now takes effect, in the caller's transaction.
+
+    Raises InvalidState when what is owed is not what was signed.
+    """
+    assert contract.restructure_id is not None
+    work, row = _locked(contract.restructure_id)
+    if row.status != Restructure.Status.AUTHORISED:
+        raise InvalidState(_("Esta refinanciación no espera una firma."))
+    _not_before_the_last(work, on)
+    state = work.state(on)
+    _possible(work, row, state)
+    row.on, row.status = on, Restructure.Status.APPLIED
+    row.before = [_as_json(line) for line in state.lines if not line.settled_on]
+    row.save()
+    return _applied(work, row, actor, contract)
 
 
 @transaction.atomic
@@ -212,8 +241,10 @@ def reject_restructure(*, restructure_id: UUID, actor: Actor) -> Restructure:
         actor.require("lending.approve_restructure")
     if row.status == Restructure.Status.REJECTED:
         return row
-    if row.status != Restructure.Status.REQUESTED:
+    if row.status not in WAITING:
         raise InvalidState(_("Esta propuesta ya se aplicó."))
+    for contract in row.contracts.filter(status=Contract.Status.OPEN):
+        cancel_open(contract, actor, "refinancing_rejected")
     row.status, row.decided_at = Restructure.Status.REJECTED, timezone.now()
     row.save(update_fields=["status", "decided_at"])
     audit.record(actor, "lending.restructure.rejected", row, loan=row.loan_id, kind=row.kind)
@@ -239,7 +270,7 @@ def _propose(
     statuses = {Kind.UNDO_CHARGE_OFF: (Status.CHARGED_OFF,), Kind.WAIVER: OWED}.get(Kind(kind), LIVING)
     work = begin_work(loan_id, statuses=statuses)
     _not_before_the_last(work, on)
-    waiting = Restructure.objects.filter(loan_id=loan_id, kind=kind, status=Restructure.Status.REQUESTED).first()
+    waiting = Restructure.objects.filter(loan_id=loan_id, kind=kind, status__in=WAITING).first()
     if waiting is not None:
         return waiting
     content = write_event(event) if event else (details or {})
@@ -319,13 +350,13 @@ def _lost(loan: Loan, state: LoanState) -> None:
         )
 
 
-def _applied(work: LoanWork, row: Restructure, actor: Actor) -> Restructure:
+def _applied(work: LoanWork, row: Restructure, actor: Actor, contract: Contract | None = None) -> Restructure:
     """The change takes effect: the replay, the books, the words."""
     loan, event = work.loan, "lending.restructure.applied"
     catch_up(work, row.on)
     work.facts.restructures.append(row)
-    if row.kind == Kind.REFINANCE:
-        refinance(work, row, actor)
+    if contract is not None:
+        refinance(work, row, contract)
     elif row.kind in (Kind.CHARGE_OFF, Kind.UNDO_CHARGE_OFF):
         lines = charge_off_lines(
             principal=work.before.principal,

@@ -22,8 +22,9 @@ from accounts.formats import format_moment
 from accounts.models import Institution
 from accounts.phones import mask_mobile
 from lending.models import Contract, SigningCode
-from lending.selectors.contracts import contract_for, is_as_shown, is_live
+from lending.selectors.contracts import contract_for, is_as_shown, is_live, owner_of
 from lending.services.contracts import check_cap, own_contract, require_open, written_pdf
+from lending.services.restructures import apply_refinancing
 from lending.services.store import forget_sealed, keep_sealed, open_sealed
 
 CODE_LASTS: Final = timedelta(minutes=10)
@@ -74,8 +75,9 @@ def send_signing_code(*, contract_id: UUID, actor: Actor, on: date | None = None
 def sign_contract(*, contract_id: UUID, actor: Actor, code: str, sha256: str, on: date | None = None) -> Contract:
     """The borrower's signature on what was shown (`sha256`), with the code they were sent. Signing again is no error.
 
-    A wrong code is counted before it is refused. Raises NotFound, NotAllowed, InvalidState (expired, changed since
-    it was shown, above the legal cap), InvalidInput (`code`), Unavailable when the stored words are not those shown.
+    A refinancing takes effect with it. A wrong code is counted before it is refused. Raises NotFound, NotAllowed,
+    InvalidState (expired, changed since it was shown, above the legal cap), InvalidInput (`code`), Unavailable when
+    the stored words are not those shown.
     """
     with transaction.atomic():
         contract = own_contract(contract_id, actor)
@@ -147,7 +149,7 @@ def _refusal(contract: Contract, live: SigningCode | None, code: str, actor: Act
 
 
 def _sign(contract: Contract, live: SigningCode, actor: Actor, on: date) -> None:
-    owner_id = contract.application.owner_id
+    owner_id = owner_of(contract)
     at_counter = actor.user_id != owner_id
     now = timezone.now()
     live.used_at = now
@@ -179,6 +181,8 @@ def _sign(contract: Contract, live: SigningCode, actor: Actor, on: date) -> None
         at_counter=at_counter,
     )
     outbox.publish("lending.contract.signed", contract)
+    if contract.restructure_id is not None:
+        apply_refinancing(contract=contract, actor=actor, on=on)
 
 
 def signature_lines(contract: Contract) -> list[tuple[str, str]]:
@@ -196,7 +200,8 @@ def signature_lines(contract: Contract) -> list[tuple[str, str]]:
 
 def _reached_at(contract: Contract) -> tuple[Channel, str]:
     """Where the code goes: addresses that are surely the borrower's, the phone first. Raises InvalidState."""
-    owner, applicant = contract.application.owner, contract.applicant
+    owner = contract.application.owner if contract.application else contract.applicant.user
+    applicant = contract.applicant
     phone = (owner.phone if owner.phone_verified else "") if owner else applicant.phone
     email = owner.email if owner else applicant.email
     if phone:

@@ -5,9 +5,11 @@ from decimal import Decimal
 from itertools import count
 from typing import Any
 
+from django.utils import timezone
+
 from accounts.actors import Actor
 from accounts.clock import LIMA
-from accounts.models import Institution
+from accounts.models import Institution, Membership
 from accounts.tests.factories import MembershipFactory, UserFactory
 from lending.models import (
     Applicant,
@@ -19,15 +21,20 @@ from lending.models import (
     Loan,
     Offer,
     Parameter,
+    Restructure,
+    SigningCode,
 )
 from lending.parameters import end_of_period, loan_values
 from lending.schedules import LoanTerms, build_schedule
 from lending.schedules.contract import write_request
 from lending.schedules.servicing import ServicingRules
+from lending.services import signing
 from lending.services.loans import book_loan, disburse_loan, request_disbursement
+from lending.services.signing import sign_contract
 from lending.tests.factories import LendingPolicyFactory, ProductVersionFactory, new_dni
 
 START = date(2026, 3, 2)
+CODE = "246135"
 _numbers = count(1)
 
 
@@ -115,3 +122,24 @@ def active_loan(institution: Institution, *, on: date | None = None, **changes: 
     asked = request_disbursement(loan_id=loan.pk, actor=officer)
     disburse_loan(disbursement_id=asked.pk, actor=approver, on=on or START)
     return Loan.objects.get(pk=loan.pk)
+
+
+def sign_refinancing(row: Restructure, *, on: date, actor: Actor | None = None) -> Loan:
+    """The borrower signs the contract of an authorised refinancing with a code; the loan that comes of it."""
+    contract = row.contracts.get(status=Contract.Status.OPEN)
+    borrower = actor or borrower_of(row.loan)
+    SigningCode.objects.create(
+        contract=contract, code_hash=signing._hash(contract, CODE), channel="sms", address="•••",
+        expires_at=timezone.now() + timedelta(minutes=5),
+    )  # fmt: skip
+    sign_contract(contract_id=contract.pk, actor=borrower, code=CODE, sha256=contract.document_sha256, on=on)
+    return Loan.objects.get(contract_id=contract.pk)
+
+
+def borrower_of(loan: Loan) -> Actor:
+    """The person who owes it, in their own account, as an applicant here."""
+    user = loan.applicant.user
+    membership = Membership.objects.filter(user_id=user.pk).first() or MembershipFactory(
+        institution=Institution.objects.get(pk=loan.institution_id), user=user, roles=["applicant"]
+    )
+    return Actor.for_membership(membership)

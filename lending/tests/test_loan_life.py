@@ -35,7 +35,7 @@ from lending.services.restructures import (
 )
 from lending.services.servicing import use_advances
 from lending.tests.book import found_lost
-from lending.tests.loans import START, active_loan, legal_caps, staff
+from lending.tests.loans import START, active_loan, legal_caps, sign_refinancing, staff
 from lending.tests.test_repayments import check
 
 REASON = "motivo de la prueba, con sus hechos"
@@ -105,9 +105,9 @@ class Life:
     def night(self, share: int, pick: int) -> None:
         use_advances(on=self.day)
 
-    def changed(self, propose: Any, **details: Any) -> None:
+    def changed(self, propose: Any, **details: Any) -> Any:
         row = propose(loan_id=self.loan.pk, actor=self.people["officer"], reason=REASON, on=self.day, **details)
-        approve_restructure(restructure_id=row.pk, actor=self.people["approver"], on=self.day)
+        return approve_restructure(restructure_id=row.pk, actor=self.people["approver"], on=self.day)
 
     def forgiven(self, share: int, pick: int) -> None:
         part = ("interest", "penalties", "insurance", "fees")[pick % 4]
@@ -127,8 +127,8 @@ class Life:
         )  # fmt: skip
 
     def refinanced(self, share: int, pick: int) -> None:
-        self.changed(refinance_loan, installments=pick + 1, tea=Decimal(share) / 100)
-        self.loan = Loan.objects.get(refinances=self.loan)
+        row = self.changed(refinance_loan, installments=pick + 1, tea=Decimal(share) / 100)
+        self.loan = sign_refinancing(row, on=self.day)
 
     def charged_off(self, share: int, pick: int) -> None:
         found_lost(self.loan, START - timedelta(days=1))

@@ -25,10 +25,13 @@ from lending.ledger import (
     REFINANCED,
 )
 from lending.models import LedgerEntry, Loan, Repayment, Restructure
+from lending.selectors.contracts import is_as_shown
 from lending.selectors.ledger import disagreements
 from lending.selectors.loan_page import history_of, loan_matrix, payments_of, payoff_certificate, schedule_rows
 from lending.selectors.loans import loan_state
 from lending.services.closing import close_day
+from lending.services.contracts import cancel_contract
+from lending.services.refinancing import prepare_contract
 from lending.services.repayments import pay_off_loan, record_repayment, reverse_repayment
 from lending.services.restructures import (
     CHARGES,
@@ -45,8 +48,9 @@ from lending.services.restructures import (
     undo_judicial,
     waive,
 )
+from lending.services.signing import sign_contract
 from lending.tests.book import found_lost
-from lending.tests.loans import START, active_loan, legal_caps, staff
+from lending.tests.loans import START, active_loan, borrower_of, legal_caps, sign_refinancing, staff
 from lending.tests.test_loans import balances
 from lending.tests.test_repayments import FIRST_DUE, check, lines
 
@@ -208,9 +212,10 @@ class TestRefinancing:
         row = refinance_loan(
             loan_id=loan.pk, actor=officer, installments=10, tea=Decimal("0.30"), reason=REASON, on=DAY
         )
-        approve_restructure(restructure_id=row.pk, actor=approver, on=DAY)
+        row = approve_restructure(restructure_id=row.pk, actor=approver, on=DAY)
+        new = sign_refinancing(row, on=DAY)
         loan.refresh_from_db()
-        new = Loan.objects.get(refinances=loan)
+        assert new.refinances_id == loan.pk
         assert (loan.status, loan.principal_outstanding) == ("refinanced", 0)
         assert (new.status, new.principal, new.is_refinanced) == ("active", owed.total, True)
         yields = owed.interest + owed.penalties
@@ -233,13 +238,101 @@ class TestRefinancing:
         row = refinance_loan(
             loan_id=loan.pk, actor=officer, installments=10, tea=Decimal("0.30"), reason=REASON, on=DAY
         )
-        approve_restructure(restructure_id=row.pk, actor=approver, on=DAY)
+        row = approve_restructure(restructure_id=row.pk, actor=approver, on=DAY)
+        sign_refinancing(row, on=DAY)
         with pytest.raises(InvalidState):
             reverse_repayment(
                 repayment_id=Repayment.objects.get(loan=loan).pk,
                 actor=staff(loan.institution, "approver"),
                 reason=REASON,
             )
+
+    def test_authorised_it_waits_for_a_signature_on_its_contract(self, loan, officer, approver):
+        row = refinanced(loan, officer, approver)
+        assert row.status == "authorised"
+        contract = row.contracts.get()
+        assert check(loan).status == "active"
+        assert not Loan.objects.filter(refinances=loan).exists()
+        assert contract.amount == loan_state(loan, DAY).payoff.total
+        assert is_as_shown(contract)
+        labels = {line["label"]: line["value"] for line in contract.summary["lines"]}
+        assert labels["Dinero que recibes"].startswith("Ninguno")
+        assert approve_restructure(restructure_id=row.pk, actor=approver, on=DAY).contracts.get().pk == contract.pk
+        new = sign_refinancing(row, on=DAY)
+        assert (new.contract_id, new.principal, new.tea) == (contract.pk, contract.amount, contract.tea)
+        assert sum(line.principal for line in lines(new)) == contract.amount
+        contract.refresh_from_db()
+        assert (contract.status, contract.signature["sha256"]) == ("signed", contract.document_sha256)
+        again = sign_contract(
+            contract_id=contract.pk, actor=borrower_of(loan), code="000000", sha256=contract.document_sha256, on=DAY
+        )
+        assert again.pk == contract.pk
+        assert Loan.objects.filter(refinances=loan).count() == 1
+        for event, subject in (
+            ("lending.restructure.authorised", row), ("lending.restructure.applied", row),
+            ("lending.contract.signed", contract), ("lending.loan.booked", new),
+        ):  # fmt: skip
+            assert AuditEntry.objects.filter(event=event, subject_id=str(subject.pk)).count() == 1
+
+    def test_a_wrong_code_or_another_paper_changes_nothing(self, loan, officer, approver):
+        row = refinanced(loan, officer, approver)
+        contract = row.contracts.get()
+        how = {"contract_id": contract.pk, "actor": borrower_of(loan), "on": DAY}
+        with pytest.raises(InvalidInput):
+            sign_contract(code="000000", sha256=contract.document_sha256, **how)
+        with pytest.raises(InvalidState):
+            sign_contract(code="000000", sha256="0" * 64, **how)
+        assert check(loan).status == "active"
+
+    def test_only_the_borrower_or_an_officer_beside_them_signs(self, loan, officer, approver, cashier):
+        row = refinanced(loan, officer, approver)
+        with pytest.raises(NotFound):
+            sign_refinancing(row, on=DAY, actor=staff(loan.institution, "applicant"))
+        with pytest.raises(NotFound):
+            sign_refinancing(row, on=DAY, actor=cashier)
+        new = sign_refinancing(row, on=DAY, actor=officer)  # who proposed it is the witness, not the one who pays
+        assert new.contract.signature["witness"] == officer.user_id
+        assert new.disbursements.get().paid_by_id == approver.user_id
+
+    def test_what_changed_meanwhile_is_not_signed_until_it_is_prepared_again(self, loan, officer, approver, cashier):
+        row = refinanced(loan, officer, approver)
+        record_repayment(loan_id=loan.pk, actor=cashier, amount=Decimal(100), on=DAY)
+        with pytest.raises(InvalidState) as refusal:
+            sign_refinancing(row, on=DAY)
+        assert refusal.value.code == "contract_changed"
+        assert check(loan).status == "active"
+        fresh = prepare_contract(restructure_id=row.pk, actor=borrower_of(loan), on=DAY)
+        assert fresh.amount == loan_state(loan, DAY).payoff.total
+        assert prepare_contract(restructure_id=row.pk, actor=officer, on=DAY).pk == fresh.pk
+        assert sign_refinancing(row, on=DAY).principal == fresh.amount
+
+    def test_it_holds_for_the_day_it_was_made_for(self, loan, officer, approver):
+        row = refinanced(loan, officer, approver)
+        later = DAY + timedelta(days=1)
+        with pytest.raises(InvalidState) as refusal:
+            sign_refinancing(row, on=later)
+        assert refusal.value.code == "contract_expired"
+        fresh = prepare_contract(restructure_id=row.pk, actor=officer, on=later)
+        assert fresh.amount > row.contracts.get(status="cancelled").amount
+        assert sign_refinancing(row, on=later).disbursed_on == later
+
+    def test_it_can_be_taken_back_by_either_side(self, loan, officer, approver):
+        row = refinanced(loan, officer, approver)
+        cancel_contract(contract_id=row.contracts.get().pk, actor=borrower_of(loan))
+        row.refresh_from_db()
+        assert row.status == "rejected"
+        with pytest.raises(InvalidState):
+            prepare_contract(restructure_id=row.pk, actor=officer, on=DAY)
+        second = refinanced(loan, officer, approver)
+        assert second.pk != row.pk
+        reject_restructure(restructure_id=second.pk, actor=approver)
+        assert second.contracts.get().status == "cancelled"
+        assert check(loan).status == "active"
+
+    def test_no_other_institution_prepares_it(self, loan, officer, approver, other_institution):
+        row = refinanced(loan, officer, approver)
+        with institution_scope(other_institution.pk), pytest.raises(NotFound):
+            prepare_contract(restructure_id=row.pk, actor=staff(other_institution, "officer"), on=DAY)
 
 
 class TestChargeOff:

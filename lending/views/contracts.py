@@ -21,7 +21,7 @@ from lending.forms.refusals import show_refusal
 from lending.models import Application, Contract, Offer
 from lending.papers.pdf import schedule_table
 from lending.selectors.applications import application_for
-from lending.selectors.contracts import contract_for, live_code, loan_of_contract, standing_contract
+from lending.selectors.contracts import contract_for, live_code, loan_of_contract, newer_contract, owner_of
 from lending.services.contracts import cancel_contract, insure_otherwise, make_contract
 from lending.services.signing import open_contract, send_signing_code, sign_contract, signature_lines
 
@@ -93,7 +93,7 @@ def my_pdf(request: InstitutionRequest, slug: str, contract_id: UUID) -> HttpRes
 def own(request: InstitutionRequest, contract_id: UUID) -> Contract:
     """A contract of the person's own. Raises NotFound."""
     contract = contract_for(request.actor, contract_id)
-    if contract.application.owner_id != request.actor.user_id:
+    if owner_of(contract) != request.actor.user_id:
         raise NotFound
     return contract
 
@@ -213,9 +213,11 @@ def insure(request: InstitutionRequest, contract: Contract, *, desk: bool = Fals
 def cancel(request: InstitutionRequest, contract: Contract, *, desk: bool = False) -> HttpResponse:
     """End the contract before any money moved."""
     cancel_contract(contract_id=contract.pk, actor=request.actor)
-    messages.success(request, _("Anulamos el contrato. La oferta elegida sigue en pie mientras no venza."))
-    name = "desk_case" if desk else "my_application"
-    return redirect(f"lending:{name}", request.institution.slug, contract.application_id)
+    if contract.application_id is None:
+        messages.success(request, _("Anulamos el contrato y la refinanciación: tu crédito sigue como estaba."))
+    else:
+        messages.success(request, _("Anulamos el contrato. La oferta elegida sigue en pie mientras no venza."))
+    return redirect(origin_of(request, contract, desk=desk))
 
 
 def pdf(request: InstitutionRequest, contract: Contract) -> HttpResponse:
@@ -238,7 +240,6 @@ def page(
     is_open = contract.status == Contract.Status.OPEN
     code = live_code(contract) if is_open else None
     prefix = "lending:desk_contract" if desk else "lending:my_contract"
-    back = "lending:desk_case" if desk else "lending:my_application"
     slug = request.institution.slug
     refused = sign_form or insurance_form
     context = {
@@ -247,14 +248,16 @@ def page(
         "desk": desk,
         "shell": "desk_base.html" if desk else "base.html",
         "tag": {"text": contract.get_status_display(), "kind": KINDS[Contract.Status(contract.status)]},
-        "application_code": presentation.application_code(request.institution, contract.application),
-        "back_url": reverse(back, args=[slug, contract.application_id]),
+        "application_code": presentation.application_code(request.institution, contract.application)
+        if contract.application
+        else "",
+        "back_url": origin_of(request, contract, desk=desk),
         "valid_until": date.fromisoformat(contract.summary["valid_until"]),
         "columns": heads,
         "rows": rows,
         "foot": [foot],
         "may_act": is_open and (not desk or request.actor.can("lending.make_contract")),
-        "may_insure": is_open and bool(contract.offer.product_version.insurance_monthly_rate),
+        "may_insure": is_open and bool(contract.offer and contract.offer.product_version.insurance_monthly_rate),
         "code": code,
         "sign_form": sign_form or SignForm(initial={"sha256": contract.document_sha256}),
         "insurance_form": insurance_form or InsuranceForm(),
@@ -265,7 +268,7 @@ def page(
             for name in ("code", "sign", "insurance", "cancel", "pdf")
         },
         "loan": loan_of_contract(contract),
-        "newer": standing_contract(contract.application_id) if contract.status == Contract.Status.CANCELLED else None,
+        "newer": newer_contract(contract) if contract.status == Contract.Status.CANCELLED else None,
     }
     return render(request, "lending/contract/page.html", context, status=422 if refused and refused.errors else 200)
 
@@ -273,3 +276,11 @@ def page(
 def address_of(request: InstitutionRequest, contract: Contract, *, desk: bool) -> str:
     name = "lending:desk_contract" if desk else "lending:my_contract"
     return reverse(name, args=[request.institution.slug, contract.pk])
+
+
+def origin_of(request: InstitutionRequest, contract: Contract, *, desk: bool) -> str:
+    """Where the contract came from: the case, or the loan that it refinances."""
+    slug = request.institution.slug
+    if contract.restructure is not None:
+        return reverse("lending:desk_loan" if desk else "lending:my_loan", args=[slug, contract.restructure.loan_id])
+    return reverse("lending:desk_case" if desk else "lending:my_application", args=[slug, contract.application_id])

@@ -9,23 +9,25 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_http_methods, require_safe
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from accounts import access
 from accounts.clock import today
-from accounts.errors import InvalidInput, InvalidState, NotFound
+from accounts.errors import InvalidInput, InvalidState, NotFound, Unavailable
 from accounts.formats import format_money
 from accounts.http import InstitutionRequest
 from lending.forms.loans import EFFECTS, EarlyForm, EffectForm
 from lending.forms.refusals import show_refusal
-from lending.models import Loan
+from lending.models import Loan, Restructure
 from lending.money import ZERO
 from lending.presentation import loan_code
 from lending.schedules.servicing import Event, EventKind, PrepaymentStrategy
 from lending.schedules.state import LoanState
 from lending.schedules.terms import InvalidTerms
+from lending.selectors.contracts import owner_of
 from lending.selectors.loan_overview import Overview, loan_overview
 from lending.selectors.loans import facts_of, loan_for
+from lending.services.refinancing import prepare_contract
 from lending.services.repayments import choice_until, choose_prepayment
 from lending.views import loan_parts
 from lending.views.loan_papers import certificate_page, payoff_page, receipt_of, receipt_page
@@ -34,7 +36,7 @@ from lending.views.loan_papers import certificate_page, payoff_page, receipt_of,
 def own_loan(request: InstitutionRequest, loan_id: UUID) -> Loan:
     """A loan of the person's own. Raises NotFound."""
     loan = loan_for(request.actor, loan_id)
-    owner = loan.contract.application.owner_id if loan.contract else None
+    owner = owner_of(loan.contract) if loan.contract else None
     if request.actor.user_id not in (loan.applicant.user_id, owner):
         raise NotFound
     return loan
@@ -192,3 +194,19 @@ def certificate(request: InstitutionRequest, slug: str, loan_id: UUID) -> HttpRe
     """The payoff certificate of one's own loan."""
     own_loan(request, loan_id)
     return certificate_page(request, loan_id, desk=False)
+
+
+@require_POST
+@access.signed_in
+def refinancing_contract(request: InstitutionRequest, slug: str, restructure_id: UUID) -> HttpResponse:
+    """The contract of one's own refinancing, as of today, to read and sign."""
+    row = Restructure.objects.filter(pk=restructure_id).first()
+    if row is None:
+        raise NotFound
+    own_loan(request, row.loan_id)
+    try:
+        made = prepare_contract(restructure_id=restructure_id, actor=request.actor)
+    except (InvalidState, Unavailable) as refusal:
+        messages.error(request, str(refusal.message))
+        return redirect("lending:my_loan", slug, row.loan_id)
+    return redirect("lending:my_contract", slug, made.pk)

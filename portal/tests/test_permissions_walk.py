@@ -338,6 +338,8 @@ ADDRESSES: dict[str, Address] = {
     "lending:desk_change_new": Address(
         get=holders("lending.propose_restructure"), post=holders("lending.propose_restructure")
     ),
+    "lending:desk_change_contract": Address(post=holders("lending.make_contract")),
+    "lending:my_change_contract": Address(post=OWNER),
     "lending:desk_change_approve": Address(post=holders("lending.approve_restructure")),
     # the officer proposed it, and may take it back
     "lending:desk_change_reject": Address(post=holders("lending.approve_restructure") | {"officer"}),

@@ -26,6 +26,7 @@ from lending.schedules.terms import InvalidTerms
 from lending.selectors.loan_overview import Overview, loan_overview
 from lending.selectors.loans import facts_of, loan_for
 from lending.services import restructures
+from lending.services.refinancing import prepare_contract
 from lending.views.desk.loans import head
 
 Kind = Restructure.Kind
@@ -39,7 +40,10 @@ CHANGES: Final[dict[str, tuple[type[forms.Form], Callable[..., Restructure], Any
     Kind.REFINANCE: (
         forms_of.RefinanceForm,
         restructures.refinance_loan,
-        gettext_lazy("Un crédito nuevo paga este, con su interés hasta ese día. Queda marcado como refinanciado."),
+        gettext_lazy(
+            "Un crédito nuevo paga este, con su interés hasta ese día, cuando el titular firma su contrato. Queda"
+            " marcado como refinanciado."
+        ),
     ),
     Kind.RATE_CHANGE: (
         forms_of.RateForm,
@@ -121,6 +125,7 @@ def show(request: InstitutionRequest, slug: str, restructure_id: UUID) -> HttpRe
         raise NotFound
     page = loan_overview(loan_for(request.actor, row.loan_id), today())
     is_open = row.status == Restructure.Status.REQUESTED
+    to_sign = row.status == Restructure.Status.AUTHORISED
     own = row.requested_by_id == request.actor.user_id
     context = {
         **head(request, page),
@@ -128,7 +133,10 @@ def show(request: InstitutionRequest, slug: str, restructure_id: UUID) -> HttpRe
         "lines": change_lines(row),
         "after": _after(page, row) if is_open else [],
         "may_approve": is_open and not own and request.actor.can("lending.approve_restructure"),
-        "may_reject": is_open and (own or request.actor.can("lending.approve_restructure")),
+        "to_sign": to_sign,
+        "signs_here": to_sign and request.actor.can("lending.make_contract"),
+        "is_refinancing": row.kind == Kind.REFINANCE,
+        "may_reject": (is_open or to_sign) and (own or request.actor.can("lending.approve_restructure")),
         "own": own,
         "is_open": is_open,
     }
@@ -142,11 +150,26 @@ def approve(request: InstitutionRequest, slug: str, restructure_id: UUID) -> Htt
     """The second signature: the change takes effect."""
     try:
         row = restructures.approve_restructure(restructure_id=restructure_id, actor=request.actor)
-    except (InvalidState, InvalidInput) as refusal:
+    except (InvalidState, InvalidInput, Unavailable) as refusal:
         messages.error(request, str(next(iter(getattr(refusal, "fields", {}).values()), [refusal.message])[0]))
+        return redirect("lending:desk_change", slug, restructure_id)
+    if row.status == Restructure.Status.AUTHORISED:
+        messages.success(request, _("Autorizado. Rige cuando el titular firme su contrato, en su cuenta o en agencia."))
         return redirect("lending:desk_change", slug, restructure_id)
     messages.success(request, _("Autorizado y aplicado."))
     return redirect("lending:desk_loan", slug, row.loan_id)
+
+
+@require_POST
+@access.require("lending.make_contract")
+def contract(request: InstitutionRequest, slug: str, restructure_id: UUID) -> HttpResponse:
+    """The contract of an authorised refinancing, as of today, for the borrower to read and sign beside an officer."""
+    try:
+        made = prepare_contract(restructure_id=restructure_id, actor=request.actor)
+    except (InvalidState, Unavailable) as refusal:
+        messages.error(request, str(refusal.message))
+        return redirect("lending:desk_change", slug, restructure_id)
+    return redirect("lending:desk_contract", slug, made.pk)
 
 
 @require_POST

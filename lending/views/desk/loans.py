@@ -131,7 +131,9 @@ def body_of(request: InstitutionRequest, page: Overview) -> dict[str, Any]:
         "payments": loan_parts.payment_rows(page, request.institution, door="desk"),
         "money_out": loan_parts.asked_words(page.disbursements),
         "contract": contract,
-        "application_code": application_code(request.institution, contract.application) if contract else "",
+        "application_code": application_code(request.institution, contract.application)
+        if contract and contract.application
+        else "",
         "may_cancel_request": page.asked
         and (request.actor.can("lending.request_disbursement") or request.actor.can("lending.disburse_loan")),
         "changes": change_links(request, page.loan),
