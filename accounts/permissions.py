@@ -68,6 +68,7 @@ PERMISSIONS: dict[str, frozenset[str]] = {
     "lending.request_disbursement": frozenset({"officer"}),
     "lending.disburse_loan": frozenset({"cashier", "approver"}),
     "lending.record_repayment": frozenset({"cashier", "integrator"}),
+    "lending.note_prepayment": frozenset({"officer", "cashier"}),
     "lending.import_bank_file": frozenset({"cashier"}),
     "lending.reverse_repayment": frozenset({"approver", "manager"}),
     "lending.add_charge": frozenset({"officer", "manager"}),

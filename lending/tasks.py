@@ -45,13 +45,16 @@ def answer_market(institution_id: int) -> None:
 
 @shared_task(**RETRIED)
 def expire_institution(institution_id: int) -> None:
-    """End offers, contracts and drafts whose last day has passed."""
+    """End offers, contracts, drafts and requests whose last day has passed."""
     from lending.services.contracts import expire_contracts
     from lending.services.expiry import expire_drafts, expire_offers
+    from lending.services.prepayments import expire_prepayments, settle_choices
 
     expire_offers(institution_id=institution_id)
     expire_contracts(institution_id=institution_id)
     expire_drafts(institution_id=institution_id)
+    expire_prepayments(institution_id=institution_id)
+    settle_choices(institution_id=institution_id)
 
 
 @shared_task(base=Task, **RETRIED)

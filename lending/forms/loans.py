@@ -9,7 +9,7 @@ from django.utils.translation import gettext_lazy as _
 from accounts.clock import today
 from accounts.forms import ChoiceCards, MoneyInput
 from lending.forms_fields import AmountFormField
-from lending.models import Disbursement, Product
+from lending.models import Disbursement, PrepaymentRequest, Product
 from lending.schedules.servicing import PrepaymentStrategy
 
 FARTHEST_PAYOFF: Final = timedelta(days=60)
@@ -109,6 +109,29 @@ class ReversalForm(forms.Form):
     )
 
 
+class GiveUpForm(forms.Form):
+    """Why nothing more of a loan is handed over."""
+
+    reason = forms.CharField(
+        label=_("Motivo"),
+        help_text=_("Por ejemplo, el titular ya no necesita el resto. Queda en el registro."),
+        max_length=200,
+        widget=forms.Textarea({"rows": 2}),
+        error_messages={"required": _("Escribe el motivo")},
+    )
+
+
+class RefundForm(forms.Form):
+    """How money paid in advance goes back."""
+
+    method = forms.ChoiceField(
+        label=_("Cómo se devuelve"),
+        choices=[(one.value, one.label) for one in Disbursement.Method if one != Disbursement.Method.INTERNAL],
+        widget=ChoiceCards(),
+        error_messages={"required": _("Elige cómo se devuelve")},
+    )
+
+
 class FindForm(forms.Form):
     """Whose loan it is, at the cash desk."""
 
@@ -130,6 +153,16 @@ class EarlyForm(forms.Form):
     """How much somebody thinks of paying early, to see what it would do."""
 
     amount = AmountFormField(label=_("Cuánto quieres pagar"), subject=_("El monto"), widget=MoneyInput())
+
+
+class AskForm(EarlyForm):
+    """What the borrower wants of a payment that has not come yet."""
+
+    choice = forms.ChoiceField(
+        label=_("Qué quieres que pase"),
+        choices=PrepaymentRequest.Choice.choices,
+        error_messages={"required": _("Elige qué quieres que pase con tu pago.")},
+    )
 
 
 class PayoffForm(forms.Form):

@@ -30,6 +30,7 @@ from lending.models.matching import MatchingTrial, OfferFeedback
 from lending.models.notifications import Notification
 from lending.models.parameters import Holiday, Parameter
 from lending.models.portfolio import PortfolioFlow, RollMonth, VintageMonth
+from lending.models.prepayments import PrepaymentRequest
 from lending.models.products import LendingPolicy, Product, ProductVersion
 from lending.models.risk import ClassRule, ExternalClass, ProvisionRate
 from lending.models.signing import SigningCode
@@ -84,6 +85,7 @@ __all__ = [
     "PortfolioDay",
     "PortfolioFlow",
     "PortfolioImport",
+    "PrepaymentRequest",
     "Product",
     "ProductVersion",
     "PromiseToPay",

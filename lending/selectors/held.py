@@ -71,6 +71,7 @@ WORDS: Final[dict[str, tuple[Any, Any]]] = {
     "lending.Installment": (_("Cuotas"), SYSTEM),
     "lending.Disbursement": (_("Desembolsos"), STAFF),
     "lending.Repayment": (_("Pagos"), STAFF),
+    "lending.PrepaymentRequest": (_("Lo que pediste de tus pagos anticipados"), DECLARED),
     "lending.Allocation": (_("A qué se aplicó cada pago"), SYSTEM),
     "lending.Restructure": (_("Cambios de cronograma"), STAFF),
     "lending.ContactNote": (_("Notas de cobranza"), STAFF),

@@ -30,6 +30,7 @@ from scoring.models import Segment
 
 REQUIRED_PAPERS: Final = (Document.Kind.IDENTITY_FRONT, Document.Kind.IDENTITY_BACK)
 FIRST_NUMBER: Final = 10_001
+SHORTEST_REASON: Final = 5
 Status = Loan.Status
 Method = Disbursement.Method
 
@@ -234,6 +235,39 @@ def disburse_loan(
 
 
 @transaction.atomic
+def give_up_parts(*, loan_id: UUID, actor: Actor, reason: str) -> Loan:
+    """Nothing more of a loan in several parts is handed over: its plan is worked out anew for what was.
+
+    By who may approve changes, as the borrower no longer wants the money; a request that waits is cancelled with it.
+    What was paid above the lower installments counts in advance. Where nothing is left to hand over, nothing changes.
+    Raises NotAllowed, NotFound, InvalidState unless in payment, InvalidInput without a reason.
+    """
+    actor.require("lending.approve_restructure")
+    step_up.check(actor)
+    work = begin_work(loan_id)
+    loan = work.loan
+    if work.pending_tranches <= 0:
+        return loan
+    if len(reason.strip()) < SHORTEST_REASON:
+        raise InvalidInput(fields={"reason": [_("Escribe el motivo.")]})
+    catch_up(work, today())
+    given_up = loan.principal - loan.disbursed
+    waiting = Disbursement.objects.filter(loan_id=loan.pk, status=Disbursement.Status.REQUESTED)
+    waiting.update(status=Disbursement.Status.CANCELLED)
+    terms, _events, rules = read_request(loan.terms)
+    drawn = tuple(replace(part, on=paid.on) for part, paid in zip(terms.tranches, work.facts.tranches, strict=False))
+    loan.terms = write_request(
+        replace(terms, principal=loan.disbursed, tranches=drawn if len(drawn) > 1 else ()), rules
+    )
+    loan.principal = loan.disbursed
+    work.facts.tranches = paid_tranches(loan)
+    settle(work, event="lending.loan.parts_given_up", on=today(), save=("terms", "principal"))
+    audit.record(actor, "lending.loan.parts_given_up", loan, amount=given_up, number=loan.number)
+    outbox.publish("lending.loan.parts_given_up", loan)
+    return loan
+
+
+@transaction.atomic
 def cancel_loan(*, loan_id: UUID, actor: Actor, reason: str) -> Loan:
     """Give up a loan nothing was paid out of; repeated, nothing changes. Raises NotAllowed, NotFound, InvalidState."""
     actor.require("lending.request_disbursement")
@@ -241,7 +275,7 @@ def cancel_loan(*, loan_id: UUID, actor: Actor, reason: str) -> Loan:
     if loan.status == Status.CANCELLED:
         return loan
     require_status(loan, (Status.APPROVED,))
-    if len(reason.strip()) < 5:
+    if len(reason.strip()) < SHORTEST_REASON:
         raise InvalidInput(fields={"reason": [_("Escribe el motivo.")]})
     Disbursement.objects.filter(loan_id=loan.pk).update(status=Disbursement.Status.CANCELLED)
     loan.status, loan.closed_on = Status.CANCELLED, today()

@@ -35,6 +35,7 @@ FIGURES: Final = (
     *("lending.Installment", "lending.Allocation", "lending.LedgerEntry", "lending.PromiseToPay"),
     *("lending.DailyLoanState", "lending.DebtorDay", "lending.RunningInstallment", "lending.GroupLoan"),
     *("lending.GroupMember", "lending.Guarantee", "lending.MarketEcho"),
+    "lending.PrepaymentRequest",
 )
 # Every table that can be reached from a person, and what a purge does with its rows; {}: nothing personal in it.
 RULES: Final[dict[str, Rule]] = {

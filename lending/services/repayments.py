@@ -16,14 +16,16 @@ from accounts.clock import today
 from accounts.errors import InvalidInput, InvalidState, NotAllowed, NotFound
 from accounts.numbering import RECEIPTS, next_number
 from lending.ledger import MONEY_ACCOUNT, refund_lines, transaction_tax
-from lending.models import Loan, Repayment
+from lending.models import Loan, PrepaymentRequest, Repayment
 from lending.money import ZERO, format_money, to_centimos
 from lending.parameters import legal_values_on, term
 from lending.schedules.servicing import PrepaymentStrategy
 from lending.schedules.state import LoanState
 from lending.selectors.loans import in_order
+from lending.selectors.prepayments import open_request
 from lending.services.ledger import accounting_day, post_journal
-from lending.services.servicing import LoanWork, begin_work, checked_day, require_status, settle
+from lending.services.prepayments import fulfil, reopen
+from lending.services.servicing import LoanWork, begin_work, checked_day, refuse_pending, require_status, settle
 
 TAXED: Final = frozenset({"cash"})  # Ley 28194 art. 9: paid to a lender without an account; banks tax their own
 LEGAL_VALUES: Final = ("itf_rate", "itf_step", "prepayment_installments")
@@ -59,7 +61,8 @@ def record_repayment(
     """Post money for a loan: to what is due, the oldest installment first, in the order of the contract.
 
     What is over is kept for the next installments (adelanto), or, above the number of installments the norm says,
-    taken as a prepayment (Ley 29571 arts. 85-86); `strategy` is the borrower's own choice. `on` is the value day,
+    taken as a prepayment (Ley 29571 arts. 85-86); `strategy` is the borrower's own choice, else what they asked for
+    beforehand (`PrepaymentRequest`). `on` is the value day,
     today by default; an earlier one replays what followed. The same `external_ref` of a `provider` again returns
     the first posting. On a loan charged off it is a recovery. The ITF comes on top of `amount`.
 
@@ -76,13 +79,21 @@ def record_repayment(
         _refuse_above(amount, state.owed)
         return _post(work, actor, amount, receipt, kind=Kind.RECOVERY)
     if strategy in EARLY:
-        return _prepay(work, actor, amount, receipt, state, strategy)
+        return _prepay(work, actor, amount, receipt, state, strategy, open_request(loan_id, lock=True))
+    asked = _announced(work, amount, state, receipt.on) if strategy is None else None
+    if asked is not None and asked.choice in EARLY and amount < state.payoff.total:
+        return _prepay(work, actor, amount, receipt, state, asked.choice, asked)
+    if asked is not None and asked.choice not in EARLY:
+        strategy = asked.choice
     if strategy is None and _is_early(work, amount, state, receipt.on):
         if amount == state.payoff.total:
             return _post(work, actor, amount, receipt, kind=Kind.PAYOFF)
-        return _prepay(work, actor, amount, receipt, state, "")
+        return _prepay(work, actor, amount, receipt, state, "", None)
     _refuse_above(amount, state.owed)
-    return _post(work, actor, amount, receipt)
+    posted = _post(work, actor, amount, receipt)
+    if asked is not None:
+        fulfil(asked, posted, actor)
+    return posted
 
 
 @transaction.atomic
@@ -99,9 +110,9 @@ def prepay_loan(
 ) -> Repayment:
     """Pay part of the principal before its time, with interest to the day and no penalty; the plan is worked out anew.
 
-    `strategy` is the borrower's choice; without one the term gets shorter, and `choose_prepayment` may change that
-    while the days the norm gives last. Raises as `record_repayment`, and InvalidInput for an amount that pays the
-    loan off or only what is due.
+    `strategy` is the borrower's choice, else what they asked for beforehand; without one the term gets shorter, and
+    `choose_prepayment` may change that while the days the norm gives last. Raises as `record_repayment`, and
+    InvalidInput for an amount that pays the loan off or only what is due.
     """
     actor.require("lending.record_repayment")
     if strategy is not None and strategy not in EARLY:
@@ -110,21 +121,24 @@ def prepay_loan(
     work, posted = _begin(loan_id, amount, receipt)
     if posted:
         return posted
-    return _prepay(work, actor, amount, receipt, work.state(receipt.on), strategy or "")
+    asked = open_request(loan_id, lock=True)
+    if strategy is None and asked is not None and asked.choice in EARLY:
+        strategy = asked.choice
+    return _prepay(work, actor, amount, receipt, work.state(receipt.on), strategy or "", asked)
 
 
 @transaction.atomic
 def choose_prepayment(*, repayment_id: UUID, actor: Actor, strategy: str) -> Repayment:
     """The borrower says what a prepayment does to the plan; the same choice again changes nothing.
 
-    Staff may write it down for them. Raises NotFound, InvalidState once the days to choose are over or something
-    happened since, InvalidInput.
+    Staff may write it down for them. Raises NotFound, NotAllowed, InvalidState once the days to choose are over or
+    something happened since, InvalidInput.
     """
     repayment = Repayment.objects.select_related("loan__applicant").filter(pk=repayment_id).first()
     if repayment is None:
         raise NotFound
     if actor.user_id is None or repayment.loan.applicant.user_id != actor.user_id:
-        actor.require("lending.record_repayment")
+        actor.require("lending.note_prepayment")
     if strategy not in EARLY:
         raise InvalidInput(fields={"strategy": [_("Elige cuotas más bajas o menos cuotas.")]})
     work = begin_work(repayment.loan_id)
@@ -210,6 +224,7 @@ def reverse_repayment(*, repayment_id: UUID, actor: Actor, reason: str) -> Repay
     repayment.reversed_by_id, repayment.reversed_at = actor.user_id, timezone.now()
     repayment.reversal_reason = text
     repayment.save(update_fields=["status", "reversed_by", "reversed_at", "reversal_reason"])
+    reopen(repayment)
     work.facts.repayments.remove(repayment)
     settle(
         work, event="lending.repayment.reversed", on=today(), subject_id=repayment.pk, money=-repayment.amount,
@@ -294,8 +309,9 @@ def _value(work: LoanWork, code: str, on: date) -> Decimal:
 
 
 def _prepay(
-    work: LoanWork, actor: Actor, amount: Decimal, receipt: Receipt, state: LoanState, strategy: str
-) -> Repayment:
+    work: LoanWork, actor: Actor, amount: Decimal, receipt: Receipt, state: LoanState, strategy: str,
+    asked: PrepaymentRequest | None,
+) -> Repayment:  # fmt: skip
     _nothing_later(work, receipt.on)
     if amount >= state.payoff.total:
         needed = format_money(state.payoff.total)
@@ -309,7 +325,23 @@ def _prepay(
             fields={"amount": [_("Un pago anticipado pasa de lo vencido, %(amount)s.")
                                % {"amount": format_money(state.due)}]}
         )  # fmt: skip
-    return _post(work, actor, amount, receipt, kind=Kind.PREPAYMENT, strategy=strategy)
+    posted = _post(work, actor, amount, receipt, kind=Kind.PREPAYMENT, strategy=strategy)
+    if asked is not None:  # whatever was said at the counter is the borrower's newer word
+        fulfil(asked, posted, actor)
+    return posted
+
+
+def _announced(work: LoanWork, amount: Decimal, state: LoanState, on: date) -> PrepaymentRequest | None:
+    """What the borrower asked of this payment: one above what is due that brings what was announced, or is early.
+
+    A payment found out late is never the one that was announced.
+    """
+    if amount <= state.due or on < (work.last_event_on() or on) or work.pending_tranches:
+        return None
+    asked = open_request(work.loan.pk, lock=True)
+    if asked is None or (amount < asked.amount and not _is_early(work, amount, state, on)):
+        return None
+    return asked
 
 
 def _nothing_later(work: LoanWork, on: date) -> None:
@@ -320,8 +352,7 @@ def _nothing_later(work: LoanWork, on: date) -> None:
             fields={"on": [_("Después de ese día hubo otro movimiento, el %(day)s: usa esa fecha o una posterior.")
                            % {"day": last.strftime("%d/%m/%Y")}]}
         )  # fmt: skip
-    if work.pending_tranches:
-        raise InvalidState(_("Falta desembolsar una parte del crédito."))
+    refuse_pending(work)
 
 
 def _refuse_above(amount: Decimal, owed: Decimal) -> None:

@@ -30,7 +30,7 @@ from lending.schedules.state import LoanState
 from lending.selectors.risk import last_state
 from lending.services.contracts import cancel_open
 from lending.services.refinancing import contract_of, new_terms, refinance
-from lending.services.servicing import LoanWork, begin_work, catch_up, settle
+from lending.services.servicing import LoanWork, begin_work, catch_up, refuse_pending, settle
 
 SHORTEST_REASON: Final = 10
 CHARGES: Final = {  # what may be passed on: third parties' services the borrower asked for or the law lets recover
@@ -312,8 +312,7 @@ def _possible(work: LoanWork, row: Restructure, state: LoanState) -> None:
                 code="above_owed",
             )
     elif row.kind in (Kind.RESCHEDULE, Kind.REFINANCE, Kind.RATE_CHANGE):
-        if work.pending_tranches:
-            raise InvalidState(_("Falta desembolsar una parte del crédito."))
+        refuse_pending(work)
         if loan.status != Status.ACTIVE:
             raise InvalidState(_("El crédito ya no está vigente."))
     elif row.kind == Kind.CHARGE_OFF:

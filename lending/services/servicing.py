@@ -20,7 +20,7 @@ from accounts.actors import Actor
 from accounts.errors import InvalidInput, InvalidState, NotFound
 from lending.ledger import CURRENT, MONEY_ACCOUNT, REFINANCED, Line, Standing, collection_lines, recovery_lines
 from lending.models import Allocation, Installment, Loan, Repayment
-from lending.money import CENT, ZERO
+from lending.money import CENT, ZERO, format_money
 from lending.schedules.servicing import PARTS, Event, Payment
 from lending.schedules.state import LineState, LoanState
 from lending.schedules.terms import InvalidTerms
@@ -114,6 +114,21 @@ def require_status(loan: Loan, statuses: Iterable[str]) -> None:
         Status.CANCELLED: _("Este crédito se anuló."),
     }
     raise InvalidState(words[Status(loan.status)], code=f"loan_{loan.status}")
+
+
+def refuse_pending(work: LoanWork) -> None:
+    """Raise InvalidState, saying which and how to go on, while a part of the loan was not handed over."""
+    drawn = len(work.facts.tranches)
+    parts = work.loan.terms.get("disbursements") or ()
+    if len(parts) <= drawn:
+        return
+    left = sum((Decimal(part["amount"]) for part in parts[drawn:]), ZERO)
+    raise InvalidState(
+        _("Falta entregar %(amount)s de este crédito (parte %(n)s de %(of)s). Primero se entrega, o quien aprueba"
+          " renuncia a ella en la página del crédito.")
+        % {"amount": format_money(left), "n": drawn + 1, "of": len(parts)},
+        code="part_pending",
+    )  # fmt: skip
 
 
 def settle(

@@ -193,7 +193,7 @@ class TestRepayment:
                     provider="ventanilla", external_ref=f"V-{number}",
                 )  # fmt: skip
             counts.append(len(queries))
-        assert counts == [20, 21]
+        assert counts == [20, 22]
         check(loan)
 
 

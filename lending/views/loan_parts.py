@@ -8,11 +8,14 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
+from accounts.clock import today
 from accounts.formats import ABSENT, format_day, format_money, format_number, format_percent
 from lending.models import Loan, Repayment
 from lending.presentation import receipt_code, schedule_columns, schedule_rows, schedule_totals
 from lending.selectors.loan_overview import Overview
 from lending.selectors.loan_page import ScheduleRow
+from lending.selectors.prepayments import open_request
+from lending.services.repayments import choice_until
 
 STATUS_KINDS: Final = {
     Loan.Status.APPROVED: "warn",
@@ -168,6 +171,14 @@ def asked_words(rows: Sequence[Any]) -> list[dict[str, Any]]:
         }
         for one in rows
     ]
+
+
+def early_facts(page: Overview) -> dict[str, Any]:
+    """The prepayment to choose about, while its days last, and what was asked of the next one."""
+    early = page.to_choose
+    until = choice_until(early) if early else None
+    asked = open_request(page.loan.pk) if page.loan.status == Loan.Status.ACTIVE else None
+    return {"early": early if until and until >= today() else None, "choose_until": until, "asked": asked}
 
 
 def _amount(value: Decimal) -> str:

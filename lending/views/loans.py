@@ -9,26 +9,21 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_http_methods, require_POST, require_safe
+from django.views.decorators.http import require_POST, require_safe
 
 from accounts import access
 from accounts.clock import today
-from accounts.errors import InvalidInput, InvalidState, NotFound, Unavailable
+from accounts.errors import InvalidState, NotFound, Unavailable
 from accounts.formats import format_money
 from accounts.http import InstitutionRequest
-from lending.forms.loans import EFFECTS, EarlyForm, EffectForm
-from lending.forms.refusals import show_refusal
 from lending.models import Loan, Restructure
 from lending.money import ZERO
 from lending.presentation import loan_code
-from lending.schedules.servicing import Event, EventKind, PrepaymentStrategy
 from lending.schedules.state import LoanState
-from lending.schedules.terms import InvalidTerms
 from lending.selectors.contracts import owner_of
 from lending.selectors.loan_overview import Overview, loan_overview
-from lending.selectors.loans import facts_of, loan_for
+from lending.selectors.loans import loan_for
 from lending.services.refinancing import prepare_contract
-from lending.services.repayments import choice_until, choose_prepayment
 from lending.views import loan_parts
 from lending.views.loan_papers import certificate_page, payoff_page, receipt_of, receipt_page
 
@@ -54,8 +49,6 @@ def show(request: InstitutionRequest, slug: str, loan_id: UUID) -> HttpResponse:
 def context_of(request: InstitutionRequest, page: Overview) -> dict[str, Any]:
     """What every page about one's own loan shows."""
     loan, state = page.loan, page.state
-    early = page.to_choose
-    until = choice_until(early) if early else None
     return {
         "page": page,
         "loan": loan,
@@ -77,9 +70,7 @@ def context_of(request: InstitutionRequest, page: Overview) -> dict[str, Any]:
         "payments": loan_parts.payment_rows(page, request.institution, door="my"),
         "is_paid": loan.status == Loan.Status.PAID,
         "is_active": loan.status == Loan.Status.ACTIVE,
-        "early": early if until and until >= today() else None,
-        "choose_until": until,
-        "effect_form": EffectForm(),
+        **loan_parts.early_facts(page),
     }
 
 
@@ -88,84 +79,6 @@ def _share(state: LoanState) -> dict[str, Any]:
     whole = state.total("principal")
     paid = whole - state.principal
     return {"paid": paid, "whole": whole}
-
-
-@never_cache
-@require_http_methods(["GET", "HEAD", "POST"])
-@access.signed_in
-def early(request: InstitutionRequest, slug: str, loan_id: UUID) -> HttpResponse:
-    """What paying early would do, each way; and, after a payment, the choice itself."""
-    loan = own_loan(request, loan_id)
-    page = loan_overview(loan, today())
-    if request.method == "POST":
-        return _choose(request, page)
-    form = EarlyForm(request.GET if "amount" in request.GET else None)
-    ways: list[dict[str, Any]] = []
-    if form.is_bound and form.is_valid():
-        ways = _ways(form, page)
-    context = {**context_of(request, page), "form": form, "ways": ways}
-    return render(request, "lending/my/early.html", context, status=422 if form.is_bound and form.errors else 200)
-
-
-def _choose(request: InstitutionRequest, page: Overview) -> HttpResponse:
-    form = EffectForm(request.POST)
-    slug = request.institution.slug
-    if page.to_choose is None:
-        messages.info(request, _("No hay un pago anticipado sobre el que elegir."))
-        return redirect("lending:my_loan", slug, page.loan.pk)
-    if form.is_valid():
-        try:
-            choose_prepayment(
-                repayment_id=page.to_choose.pk, actor=request.actor, strategy=form.cleaned_data["strategy"]
-            )
-        except InvalidInput as refusal:
-            show_refusal(form, refusal)
-        except InvalidState as refusal:
-            form.add_error(None, str(refusal.message))
-        else:
-            messages.success(request, _("Listo: tu cronograma nuevo está abajo."))
-            return redirect("lending:my_loan", slug, page.loan.pk)
-    context = {**context_of(request, page), "form": EarlyForm(), "effect_form": form, "ways": []}
-    return render(request, "lending/my/early.html", context, status=422)
-
-
-def _ways(form: EarlyForm, page: Overview) -> list[dict[str, Any]]:
-    """What each choice would leave: the installment, how many, when it ends, the interest saved."""
-    amount, now = form.cleaned_data["amount"], page.state
-    if now is None or page.loan.status != Loan.Status.ACTIVE:
-        form.add_error("amount", _("Este crédito no está en pago."))
-        return []
-    if amount <= now.due:
-        form.add_error("amount", _("Eso solo alcanza para lo vencido. Escribe un monto mayor."))
-        return []
-    if amount >= now.payoff.total:
-        form.add_error("amount", _("Con eso terminas tu crédito: mira cuánto falta para cancelarlo."))
-        return []
-    facts = facts_of(page.loan)
-    ways = []
-    for strategy, label in EFFECTS:
-        event = Event(kind=EventKind.PREPAYMENT, on=page.on, amount=amount, strategy=PrepaymentStrategy(strategy))
-        try:
-            then = facts.after([*facts.events(), event], now.on)
-        except InvalidTerms as error:
-            form.add_error("amount", error.message)
-            return []
-        left = [line for line in then.lines if not line.settled_on and line.n]
-        ways.append(
-            {
-                "label": label,
-                "installment": left[0].total if left else ZERO,
-                "count": len(left),
-                "ends_on": then.lines[-1].due_on,
-                "saved": _cost_left(now) - _cost_left(then),
-            }
-        )
-    return ways
-
-
-def _cost_left(state: LoanState) -> Any:
-    """Interest and insurance over the whole loan."""
-    return state.total("interest") + state.total("insurance")
 
 
 @never_cache

@@ -310,6 +310,16 @@ ADDRESSES: dict[str, Address] = {
     # loans
     **dict.fromkeys(("lending:my_loan", "lending:my_loan_payoff", "lending:my_certificate"), Address(get=OWNER)),
     "lending:my_loan_early": Address(get=OWNER, post=OWNER),
+    **dict.fromkeys(("lending:my_early_ask", "lending:my_early_withdraw"), Address(post=OWNER)),
+    "lending:desk_early": Address(get=holders("lending.note_prepayment"), post=holders("lending.note_prepayment")),
+    **dict.fromkeys(
+        ("lending:desk_early_ask", "lending:desk_early_withdraw"), Address(post=holders("lending.note_prepayment"))
+    ),
+    "lending:desk_prepayments": Address(get=holders("lending.view_loans")),
+    "lending:desk_refund": Address(get=holders("lending.reverse_repayment"), post=holders("lending.reverse_repayment")),
+    "lending:desk_loan_parts": Address(
+        get=holders("lending.approve_restructure"), post=holders("lending.approve_restructure")
+    ),
     "lending:my_receipt": Address(get=OWNER),
     **dict.fromkeys(
         (

@@ -16,15 +16,22 @@ from accounts.clock import today
 from accounts.errors import InvalidInput, InvalidState, NotAllowed
 from accounts.formats import format_money
 from accounts.http import InstitutionRequest
-from lending.forms.loans import PAY, PAYOFF, STRATEGIES, FindForm, PaymentForm, ReversalForm
+from lending.forms.loans import PAY, PAYOFF, STRATEGIES, FindForm, PaymentForm, RefundForm, ReversalForm
 from lending.forms.refusals import show_refusal
-from lending.models import Repayment
+from lending.models import PrepaymentRequest, Repayment
 from lending.money import ZERO
 from lending.presentation import loan_code, receipt_code
 from lending.selectors.loan_list import loans_found
 from lending.selectors.loan_overview import Overview, loan_overview, receipts_of_day
 from lending.selectors.loans import loan_for
-from lending.services.repayments import pay_off_loan, prepay_loan, record_repayment, reverse_repayment
+from lending.selectors.prepayments import open_request
+from lending.services.repayments import (
+    pay_off_loan,
+    prepay_loan,
+    record_repayment,
+    refund_advance,
+    reverse_repayment,
+)
 from lending.views.desk.loans import head, list_line
 from lending.views.loan_papers import receipt_of, receipt_page
 
@@ -76,7 +83,8 @@ def payment(request: InstitutionRequest, slug: str, loan_id: UUID) -> HttpRespon
     """Take money for a loan. A form sent twice is one payment: it carries its own reference."""
     loan = loan_for(request.actor, loan_id)
     page = loan_overview(loan, today())
-    form = PaymentForm(request.POST if request.method == "POST" else None, initial=asked_for(page))
+    asked = open_request(loan_id)
+    form = PaymentForm(request.POST if request.method == "POST" else None, initial=asked_for(page, asked))
     if request.method == "POST" and form.is_valid():
         try:
             posted = take(request, loan_id, form.cleaned_data)
@@ -87,7 +95,7 @@ def payment(request: InstitutionRequest, slug: str, loan_id: UUID) -> HttpRespon
         else:
             messages.success(request, _("Pago registrado. Entrega el recibo."))
             return redirect("lending:desk_receipt", slug, posted.pk)
-    context = {**head(request, page), "form": form, "asked": due_lines(page)}
+    context = {**head(request, page), "form": form, "asked": due_lines(page), "request_made": asked}
     return render(request, "lending/desk/payment.html", context, status=422 if form.errors else 200)
 
 
@@ -108,11 +116,14 @@ def take(request: InstitutionRequest, loan_id: UUID, data: dict[str, Any]) -> Re
     return prepay_loan(**how, strategy=STRATEGIES[data["what"]])
 
 
-def asked_for(page: Overview) -> dict[str, Any]:
-    """What most people come to pay: what is due, or else the next installment."""
+def asked_for(page: Overview, asked: PrepaymentRequest | None = None) -> dict[str, Any]:
+    """What they asked for beforehand, or what most people come to pay: what is due, or else the next installment."""
     initial: dict[str, Any] = {"what": PAY, "token": str(uuid4()), "on": today()}
     if page.state is None:
         return initial
+    if asked is not None:
+        what = next((name for name, strategy in STRATEGIES.items() if strategy == asked.choice), PAY)
+        return {**initial, "amount": asked.amount, "what": what}
     line = page.next_line
     amount = page.state.due or (line.unpaid - page.state.advance if line else ZERO)
     return {**initial, "amount": max(min(amount, page.state.owed), ZERO) or None}
@@ -170,3 +181,27 @@ def reverse_payment(request: InstitutionRequest, slug: str, repayment_id: UUID) 
         "receipt_code": receipt_code(request.institution, found.number),
     }
     return render(request, "lending/desk/reversal.html", context, status=422 if form.errors else 200)
+
+
+@never_cache
+@require_http_methods(["GET", "HEAD", "POST"])
+@access.require("lending.reverse_repayment")
+@step_up.required
+def refund(request: InstitutionRequest, slug: str, loan_id: UUID) -> HttpResponse:
+    """Give back what a loan that is over has in advance; somebody else than who took it in."""
+    loan = loan_for(request.actor, loan_id)
+    form = RefundForm(request.POST if request.method == "POST" else None, initial={"method": "transfer"})
+    if request.method == "POST" and form.is_valid():
+        try:
+            given = refund_advance(loan_id=loan_id, actor=request.actor, method=form.cleaned_data["method"])
+        except (InvalidState, NotAllowed) as refusal:
+            form.add_error(None, str(refusal.message))
+        else:
+            text = _("Devuelto: %(amount)s.") % {"amount": format_money(given)}
+            messages.success(request, text if given else _("No hay nada por devolver."))
+            return redirect("lending:desk_loan", slug, loan.pk)
+    if not loan.advance and request.method != "POST":
+        messages.info(request, _("No hay nada por devolver."))
+        return redirect("lending:desk_loan", slug, loan.pk)
+    context = {**head(request, loan_overview(loan, today())), "form": form, "amount": loan.advance}
+    return render(request, "lending/desk/refund.html", context, status=422 if form.errors else 200)

@@ -18,9 +18,10 @@ from accounts.clock import today
 from accounts.errors import DomainError, InvalidInput, InvalidState, NotFound, Unavailable
 from accounts.formats import format_day, format_money
 from accounts.http import InstitutionRequest
-from lending.forms.loans import DisbursementForm, HandOverForm, LoanFilters
+from lending.forms.loans import DisbursementForm, GiveUpForm, HandOverForm, LoanFilters
 from lending.forms.refusals import show_refusal
 from lending.models import Disbursement, Loan, Restructure
+from lending.money import ZERO
 from lending.presentation import application_code, loan_code
 from lending.selectors.loan_list import VIEWS, loan_counts, loan_list, loan_rows
 from lending.selectors.loan_overview import Overview, loan_overview
@@ -30,6 +31,7 @@ from lending.services.loans import (
     cancel_disbursement,
     cancel_loan,
     disburse_loan,
+    give_up_parts,
     request_disbursement,
 )
 from lending.views import loan_parts
@@ -137,6 +139,11 @@ def body_of(request: InstitutionRequest, page: Overview) -> dict[str, Any]:
         "may_cancel_request": page.asked
         and (request.actor.can("lending.request_disbursement") or request.actor.can("lending.disburse_loan")),
         "changes": change_links(request, page.loan),
+        "parts_left": page.loan.principal - page.loan.disbursed
+        if page.loan.status == Loan.Status.ACTIVE and request.actor.can("lending.approve_restructure")
+        else ZERO,
+        "may_note_early": page.loan.status == Loan.Status.ACTIVE and request.actor.can("lending.note_prepayment"),
+        **loan_parts.early_facts(page),
         "may_give_up": page.loan.status == Loan.Status.APPROVED and request.actor.can("lending.request_disbursement"),
     }
 
@@ -182,6 +189,8 @@ def primary_action(request: InstitutionRequest, page: Overview) -> dict[str, str
         return {"text": _("Falta que un asesor pida el desembolso.")}
     if loan.status in (Loan.Status.ACTIVE, Loan.Status.CHARGED_OFF) and actor.can("lending.record_repayment"):
         return at("desk_payment", loan.pk, _("Registrar un pago"))
+    if loan.status == Loan.Status.PAID and loan.advance and actor.can("lending.reverse_repayment"):
+        return at("desk_refund", loan.pk, _("Devolver lo pagado de más"))
     if loan.status == Loan.Status.PAID:
         return at("desk_certificate", loan.pk, _("Constancia de no adeudo"))
     return None
@@ -272,6 +281,32 @@ def give_up(request: InstitutionRequest, slug: str, loan_id: UUID) -> HttpRespon
     else:
         messages.success(request, _("Anulaste el crédito. El contrato sigue firmado y se puede anular aparte."))
     return redirect("lending:desk_loan", slug, loan_id)
+
+
+@never_cache
+@require_http_methods(["GET", "HEAD", "POST"])
+@access.require("lending.approve_restructure")
+@step_up.required
+def give_parts_up(request: InstitutionRequest, slug: str, loan_id: UUID) -> HttpResponse:
+    """Nothing more of the loan is handed over: the plan of what was, so that it can be paid early or changed."""
+    loan = loan_for(request.actor, loan_id)
+    form = GiveUpForm(request.POST if request.method == "POST" else None)
+    left = loan.principal - loan.disbursed if loan.status == Loan.Status.ACTIVE else ZERO
+    if request.method == "POST" and form.is_valid():
+        try:
+            give_up_parts(loan_id=loan_id, actor=request.actor, reason=form.cleaned_data["reason"])
+        except InvalidInput as refusal:
+            show_refusal(form, refusal)
+        except InvalidState as refusal:
+            form.add_error(None, str(refusal.message))
+        else:
+            messages.success(request, _("Ya no se entrega nada más de este crédito. El cronograma es otro."))
+            return redirect("lending:desk_loan", slug, loan_id)
+    if not left and request.method != "POST":
+        messages.info(request, _("No falta entregar nada de este crédito."))
+        return redirect("lending:desk_loan", slug, loan_id)
+    context = {**head(request, loan_overview(loan, today())), "form": form, "left": left}
+    return render(request, "lending/desk/parts.html", context, status=422 if form.errors else 200)
 
 
 def _first_words(refusal: DomainError) -> str:

@@ -26,7 +26,14 @@ class Item:
     waiting: Callable[[Actor], Any] | None = None
 
 
-LOAN_PATHS: Final = ("/desk/loans/", "/desk/contracts/", "/desk/disbursements/", "/desk/changes/", "/desk/receipts/")
+LOAN_PATHS: Final = (
+    "/desk/loans/",
+    "/desk/contracts/",
+    "/desk/disbursements/",
+    "/desk/changes/",
+    "/desk/receipts/",
+    "/desk/prepayments/",
+)
 DATA_PATHS: Final = ("/desk/data-requests/", "/desk/incidents/", "/desk/research/")
 # The day's work, steering, and the house.
 GROUPS: Final = (
