@@ -63,7 +63,7 @@ COUNTS: Final = """
 """
 TURNED_OUT: Final = f"""
   count(l.id), count(l.id) FILTER (WHERE l.status = 'paid'),
-  count(l.id) FILTER (WHERE l.status = 'active' AND l.days_late > {LATE}),
+  count(l.id) FILTER (WHERE l.status = 'active' AND l.next_due_on < %(today)s::date - {LATE}),
   count(l.id) FILTER (WHERE l.status = 'charged_off')
 """
 LOANS: Final = """

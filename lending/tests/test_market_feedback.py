@@ -126,9 +126,9 @@ class TestWhatALenderHears:
 class TestHowLoansTurnedOut:
     def test_by_product_and_place(self, institution):
         good, late, lost = (active_loan(institution) for _one in range(3))
-        Loan.objects.filter(pk=late.pk).update(days_late=45)
+        Loan.objects.filter(pk=late.pk).update(next_due_on=today() - timedelta(days=45))
         Loan.objects.filter(pk=lost.pk).update(status="charged_off", charged_off_on=today())
-        Loan.objects.filter(pk=good.pk).update(status="paid")
+        Loan.objects.filter(pk=good.pk).update(status="paid", next_due_on=None)
         [place] = report.offers_by_place(START)
         assert (place.loans, place.paid, place.late, place.lost) == (3, 1, 1, 1)
         assert sum(line.loans for line in report.offers_by_product(START)) == 3

@@ -221,7 +221,7 @@ def test_somebody_else_takes_a_payment_back(at, loan, client_as, cashier, approv
 
 def test_the_borrower_sees_what_paying_early_does(at, loan, phone):
     page = body(phone.get(at("my_loan_early", loan.pk), {"amount": "1000"}))
-    assert "Bajar mis cuotas" in page
+    assert "Bajar las cuotas" in page
     assert "Ahorras en interés" in page
     for amount, words in (("1000000", "Con eso terminas tu crédito"), ("x", "sin letras")):
         answer = phone.get(at("my_loan_early", loan.pk), {"amount": amount})
