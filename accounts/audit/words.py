@@ -93,6 +93,7 @@ EVENTS: Final[dict[str, Any]] = {
     "lending.trial.started": _("Prueba de orden de ofertas empezada"),
     "lending.trial.ended": _("Prueba de orden de ofertas terminada"),
     # groups and guarantors
+    "lending.group.closed": _("Banco comunal cerrado"),
     "lending.group.formed": _("Banco comunal formado"),
     "lending.group.joined": _("Persona incorporada a un banco comunal"),
     "lending.group.left": _("Persona retirada de un banco comunal"),

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date, time, timedelta
 from decimal import Decimal
 from typing import Any, Final
 
@@ -12,10 +12,11 @@ from accounts.clock import today
 from accounts.messages import written_messages
 from accounts.tenancy.scope import institution_scope
 from lending.demo.cases import Case
-from lending.models import Application, Document, Loan, Offer, Repayment
+from lending.models import Application, Document, Group, Loan, Offer, Repayment
 from lending.schedules.calendar import add_months
 from lending.schedules.servicing import PrepaymentStrategy
 from lending.selectors.loans import loan_state
+from lending.services import groups
 from lending.services.closing import close_day
 from lending.services.contracts import make_contract
 from lending.services.decisions import choose_offer
@@ -101,6 +102,39 @@ def tell(story: Story, application: Application, borrower: Actor, member: Callab
     if story.then == "asked":
         return
     disburse_loan(disbursement_id=asked.pk, actor=approver, on=on, external_ref="Caja 1")
+
+
+# institution: the group's name, where it meets, who is in it by DNI and office, and who answers for whose loan
+VILLAGE_BANK: Final[dict[str, tuple[str, str, dict[str, str], tuple[str, str]]]] = {
+    "qantu": (
+        "Las Flores de Tinta", "Local comunal de Tinta",
+        {"41700011": "president", "41700055": "treasurer", "41700022": "secretary"}, ("41700033", "41700011"),
+    ),
+}  # fmt: skip
+
+
+def gather(institution: str, officer: Actor) -> bool:
+    """The village bank of an institution with its members' loans, through the services; False where there is one."""
+    if institution not in VILLAGE_BANK:
+        return False
+    name, place, members, (borrower, guarantor) = VILLAGE_BANK[institution]
+    if Group.objects.filter(name=name).exists():
+        return False
+    active = Loan.objects.filter(status=Loan.Status.ACTIVE).select_related("applicant")
+    loans = {loan.applicant.document_number: loan for loan in active}
+    group = groups.form_group(
+        actor=officer, name=name, meets_at=place, weekday=Group.Weekday.WEDNESDAY, meets_from=time(17, 30),
+        formed_on=add_months(today(), -7),
+    )  # fmt: skip
+    for dni, role in members.items():
+        if dni in loans:
+            groups.add_member(group_id=group.pk, actor=officer, document_type="dni", document_number=dni, role=role)
+            groups.take_loan_in(group_id=group.pk, actor=officer, number=loans[dni].number)
+    if borrower in loans:
+        groups.give_guarantee(
+            loan_id=loans[borrower].pk, actor=officer, document_type="dni", document_number=guarantor, kind="guarantor"
+        )
+    return True
 
 
 def acts_of(story: Story, loan: Loan, cashier: Actor) -> list[Act]:

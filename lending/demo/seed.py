@@ -86,6 +86,7 @@ class Seeder:
             self.cases(slug, institution)
             self.loans(slug, institution)
             self.rights(institution)
+            self.group(slug, institution)
         summarise()
         self.seal()
         return self.sign_ins()
@@ -247,6 +248,13 @@ class Seeder:
             made = rights.tell(self._member, lambda person: Actor.for_membership(join_as_applicant(person.user)))
         if made:
             self.say(f"{institution.name}: {made} complaints, data requests and incidents")
+
+    def group(self, slug: str, institution: Institution) -> None:
+        """A village bank whose members borrow, and somebody who answers for a loan."""
+        with institution_scope(institution.pk):
+            if not loan_stories.gather(slug, self._member("officer")):
+                return
+        self.say(f"{institution.name}: a village bank with its loans")
 
     def _case(self, institution: Institution, case: Case) -> bool:
         if self._known(institution, case):

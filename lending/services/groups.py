@@ -8,6 +8,7 @@ from uuid import UUID
 from django.db import IntegrityError, transaction
 from django.db.models import Max
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from accounts import audit
 from accounts.actors import Actor
@@ -124,6 +125,35 @@ def take_loan_in(*, group_id: UUID, actor: Actor, number: int, new_cycle: bool =
     taken = GroupLoan.objects.create(group=group, loan=loan, cycle=last + 1 if new_cycle or not last else last)
     audit.record(actor, "lending.group.loan_added", group, loan=loan.pk, cycle=taken.cycle)
     return taken
+
+
+@transaction.atomic
+def close_group(*, group_id: UUID, actor: Actor) -> Group:
+    """End a group and everybody's place in it, once it answers for no loan any more. Safe to repeat.
+
+    Its name and what it did stay; its people may join another. Raises NotAllowed, NotFound, InvalidState.
+    """
+    actor.require("lending.manage_groups")
+    group = Group.objects.select_for_update().filter(pk=group_id).first()
+    if group is None:
+        raise NotFound
+    if group.closed_on is not None:
+        return group
+    owing = GroupLoan.objects.filter(group_id=group.pk, loan__status__in=(*OPEN_LOANS, Loan.Status.CHARGED_OFF)).count()
+    if owing:
+        raise InvalidState(
+            ngettext(
+                "El grupo todavía responde por %(count)s crédito: se cierra cuando se termine de pagar.",
+                "El grupo todavía responde por %(count)s créditos: se cierra cuando se terminen de pagar.",
+                owing,
+            )
+            % {"count": owing}
+        )
+    group.closed_on = today()
+    group.save(update_fields=["closed_on"])
+    left = GroupMember.objects.filter(group_id=group.pk, left_on=None).update(left_on=today())
+    audit.record(actor, "lending.group.closed", group, members=left)
+    return group
 
 
 @transaction.atomic

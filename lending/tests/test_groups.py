@@ -7,8 +7,9 @@ import pytest
 from django.urls import reverse
 
 from accounts.crypto import lookup_hash
-from accounts.errors import InvalidInput, InvalidState, NotAllowed
+from accounts.errors import InvalidInput, InvalidState, NotAllowed, NotFound
 from accounts.models import AuditEntry, User
+from accounts.tenancy.scope import institution_scope
 from accounts.tests.fixtures import OutsideClient
 from lending.models import Applicant, GroupLoan, GroupMember, Guarantee, Installment, Loan
 from lending.selectors.groups import meeting_days, meeting_sheet
@@ -144,3 +145,60 @@ def test_an_officer_forms_a_group_and_prints_its_sheet(institution, officer, len
     page = reverse("lending:desk_guarantees", args=["qori", loan.pk])
     assert browser.post(page, {**lent[1][1], "kind": "surety", "limit": ""}).status_code == 302
     assert "Fiador solidario" in browser.get(page).content.decode()
+
+
+def test_a_group_closes_once_it_answers_for_nothing(flores, officer, cashier, lent, other_institution, actor_as):
+    joined(flores, officer, lent)
+    with pytest.raises(InvalidState) as refusal:
+        groups.close_group(group_id=flores.pk, actor=officer)
+    assert "3 créditos" in str(refusal.value.message)
+    Loan.objects.update(status="paid")
+    with pytest.raises(NotAllowed):
+        groups.close_group(group_id=flores.pk, actor=cashier)
+    with institution_scope(other_institution.pk), pytest.raises(NotFound):
+        groups.close_group(group_id=flores.pk, actor=actor_as("officer", at=other_institution))
+    for _twice in range(2):
+        assert groups.close_group(group_id=flores.pk, actor=officer).closed_on is not None
+    assert not GroupMember.objects.filter(left_on=None).exists()
+    assert AuditEntry.objects.filter(event="lending.group.closed").count() == 1
+    with pytest.raises(InvalidState):
+        groups.add_member(group_id=flores.pk, actor=officer, **lent[0][1])
+
+
+def test_the_pages_close_it_and_the_loan_leads_to_who_answers(institution, flores, officer, lent, client_as):
+    joined(flores, officer, lent)
+    desk = client_as(officer)
+    loan_page = desk.get(reverse("lending:desk_loan", args=["qori", lent[0][0].pk])).content.decode()
+    assert reverse("lending:desk_group", args=["qori", flores.pk]) in loan_page
+    assert reverse("lending:desk_guarantees", args=["qori", lent[0][0].pk]) in loan_page
+    address = reverse("lending:desk_group_close", args=["qori", flores.pk])
+    assert "todavía responde por 3" in desk.post(address, follow=True).content.decode()
+    Loan.objects.update(status="paid")
+    assert "Cerraste el grupo" in desk.post(address, follow=True).content.decode()
+    listed = reverse("lending:desk_groups", args=["qori"])
+    assert "Las Flores" not in desk.get(listed).content.decode()
+    assert "Las Flores" in desk.get(listed, {"view": "closed"}).content.decode()
+    shown = desk.get(reverse("lending:desk_group", args=["qori", flores.pk])).content.decode()
+    assert "se cerró el" in shown
+    assert "Incorporar" not in shown
+
+
+def test_lists_cost_the_same_for_many(institution, flores, officer, lent, client_as, django_assert_max_num_queries):
+    joined(flores, officer, lent[:1])
+    desk, loan = client_as(officer), lent[0][0]
+    places = (
+        reverse("lending:desk_groups", args=["qori"]), reverse("lending:desk_group", args=["qori", flores.pk]),
+        reverse("lending:desk_group_sheet", args=["qori", flores.pk]),
+        reverse("lending:desk_guarantees", args=["qori", loan.pk]),
+    )  # fmt: skip
+    counts = {place: [] for place in places}
+    for rest in ((), lent[1:]):
+        joined(flores, officer, rest)
+        for number, (_other, document) in enumerate(rest):
+            groups.give_guarantee(loan_id=loan.pk, actor=officer, kind="guarantor", **document)
+            groups.form_group(actor=officer, name=f"Grupo {number}", meets_at="Plaza", weekday=1, meets_from=time(9))
+        for place in places:
+            with django_assert_max_num_queries(20) as queries:
+                assert desk.get(place).status_code == 200
+            counts[place].append(len(queries))
+    assert all(few == many for few, many in counts.values()), counts

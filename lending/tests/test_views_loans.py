@@ -223,7 +223,7 @@ def test_the_borrower_sees_what_paying_early_does(at, loan, phone):
     page = body(phone.get(at("my_loan_early", loan.pk), {"amount": "1000"}))
     assert "Bajar las cuotas" in page
     assert "Ahorras en interés" in page
-    for amount, words in (("1000000", "Con eso terminas tu crédito"), ("x", "sin letras")):
+    for amount, words in (("1000000", "el crédito queda cancelado"), ("x", "sin letras")):
         answer = phone.get(at("my_loan_early", loan.pk), {"amount": amount})
         assert answer.status_code == 422
         assert words in body(answer)

@@ -55,6 +55,7 @@ urlpatterns = [
     path("desk/groups/<uuid:group_id>/members/", groups.add_member, name="desk_group_join"),
     path("desk/groups/<uuid:group_id>/members/<int:member_id>/leave/", groups.remove_member, name="desk_group_leave"),
     path("desk/groups/<uuid:group_id>/loans/", groups.add_loan, name="desk_group_loan"),
+    path("desk/groups/<uuid:group_id>/close/", groups.close, name="desk_group_close"),
     path("desk/groups/<uuid:group_id>/sheet/", groups.sheet_page, name="desk_group_sheet"),
     path("desk/loans/<uuid:loan_id>/guarantees/", groups.guarantees, name="desk_guarantees"),
     path(

@@ -263,6 +263,7 @@ ADDRESSES: dict[str, Address] = {
     **dict.fromkeys(
         ("lending:desk_group_join", "lending:desk_group_loan"), Address(post=holders("lending.manage_groups"))
     ),
+    "lending:desk_group_close": Address(post=holders("lending.manage_groups")),
     "lending:desk_group_leave": Address(post=holders("lending.manage_groups"), missing=True),
     "lending:desk_guarantees": Address(get=VIEW_LOANS, post=holders("lending.manage_guarantees")),
     "lending:desk_guarantee_release": Address(post=holders("lending.manage_guarantees"), missing=True),

@@ -1,12 +1,14 @@
 """Village banks and guarantors on the desk."""
 
+from collections.abc import Iterable
 from datetime import date
 from typing import Any
 from uuid import UUID
 
 from django import forms
 from django.contrib import messages
-from django.db.models import Count, Q
+from django.core.paginator import Paginator
+from django.db.models import Count
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
@@ -25,6 +27,8 @@ from lending.models import Applicant, Group, GroupMember, Guarantee
 from lending.selectors.groups import Sheet, group_of, meeting_days, meeting_sheet
 from lending.selectors.loans import loan_for
 from lending.services import groups
+
+PER_PAGE = 25
 
 
 class GroupForm(forms.Form):
@@ -87,7 +91,17 @@ def group_list(request: Request, slug: str) -> HttpResponse:
                 return redirect("lending:desk_group", slug, made.pk)
             except InvalidInput as refusal:
                 show_refusal(form, refusal)
-    context = {"rows": _rows(), "form": form, "may_edit": request.actor.can("lending.manage_groups")}
+    closed = request.GET.get("view") == "closed"
+    found = Group.objects.filter(closed_on__isnull=not closed).select_related("officer")
+    page = Paginator(found, PER_PAGE).get_page(request.GET.get("page"))
+    views = [
+        {"label": _("Activos"), "url": "?view=open", "current": not closed},
+        {"label": _("Cerrados"), "url": "?view=closed", "current": closed},
+    ]
+    context = {
+        "rows": _rows(page.object_list), "page": page, "views": views, "closed": closed, "form": form,
+        "query": "view=closed" if closed else "", "may_edit": request.actor.can("lending.manage_groups"),
+    }  # fmt: skip
     return render(request, "lending/desk/groups.html", context, status=422 if form.errors else 200)
 
 
@@ -109,6 +123,8 @@ def add_member(request: Request, slug: str, group_id: UUID) -> HttpResponse:
             return redirect("lending:desk_group", slug, group_id)
         except InvalidInput as refusal:
             show_refusal(form, refusal)
+        except InvalidState as refusal:
+            form.add_error(None, str(refusal.message))
     return _group_page(request, group_id, member=form)
 
 
@@ -136,7 +152,22 @@ def add_loan(request: Request, slug: str, group_id: UUID) -> HttpResponse:
             return redirect("lending:desk_group", slug, group_id)
         except InvalidInput as refusal:
             show_refusal(form, refusal)
+        except InvalidState as refusal:
+            form.add_error(None, str(refusal.message))
     return _group_page(request, group_id, loan=form)
+
+
+@require_POST
+@access.require("lending.manage_groups")
+def close(request: Request, slug: str, group_id: UUID) -> HttpResponse:
+    """The group ends, or the reason why it cannot yet."""
+    try:
+        groups.close_group(group_id=group_id, actor=request.actor)
+    except InvalidState as refusal:
+        messages.error(request, str(refusal.message))
+        return redirect("lending:desk_group", slug, group_id)
+    messages.success(request, _("Cerraste el grupo. Sus integrantes pueden entrar a otro."))
+    return redirect("lending:desk_groups", slug)
 
 
 @require_safe
@@ -185,21 +216,30 @@ def release(request: Request, slug: str, loan_id: UUID, guarantee_id: UUID) -> H
     return redirect("lending:desk_guarantees", slug, loan_id)
 
 
-def _rows() -> list[dict[str, Any]]:
-    found = Group.objects.filter(closed_on=None).select_related("officer")
-    counted = found.annotate(active=Count("members", filter=Q(members__left_on=None)))
+def _rows(found: Iterable[Group]) -> list[dict[str, Any]]:
+    groups_shown = list(found)
+    members = dict(
+        GroupMember.objects.filter(group_id__in=[one.pk for one in groups_shown], left_on=None)
+        .values_list("group_id")
+        .annotate(Count("pk"))
+    )
     return [
-        {"group": one, "meeting": format_day(meeting_days(one, today(), 1)[0]), "members": one.active}
-        for one in counted
+        {
+            "group": one,
+            "meeting": format_day(one.closed_on or meeting_days(one, today(), 1)[0]),
+            "members": members.get(one.pk, 0),
+        }
+        for one in groups_shown
     ]
 
 
 def _group_page(request: Request, group_id: UUID, **forms_typed: forms.Form) -> HttpResponse:
     sheet = meeting_sheet(group_id, today())
+    is_open = sheet.group.closed_on is None
     member, loan = forms_typed.get("member") or MemberForm(), forms_typed.get("loan") or LoanForm()
     context = {
         "group": sheet.group, "sheet": sheet, "rows": _lines(sheet), "member_form": member, "loan_form": loan,
-        "form": member if member.errors else loan, "may_edit": request.actor.can("lending.manage_groups"),
+        "form": member if member.errors else loan, "may_edit": is_open and request.actor.can("lending.manage_groups"),
         "meetings": [format_day(day) for day in meeting_days(sheet.group, today(), 2)],
         "behind": [line.name for line in sheet.lines if line.overdue],
     }  # fmt: skip

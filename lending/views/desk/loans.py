@@ -20,7 +20,7 @@ from accounts.formats import format_day, format_money
 from accounts.http import InstitutionRequest
 from lending.forms.loans import DisbursementForm, GiveUpForm, HandOverForm, LoanFilters
 from lending.forms.refusals import show_refusal
-from lending.models import Disbursement, Loan, Restructure
+from lending.models import Disbursement, Group, Guarantee, Loan, Restructure
 from lending.money import ZERO
 from lending.presentation import application_code, loan_code
 from lending.selectors.loan_list import VIEWS, loan_counts, loan_list, loan_rows
@@ -144,7 +144,17 @@ def body_of(request: InstitutionRequest, page: Overview) -> dict[str, Any]:
         else ZERO,
         "may_note_early": page.loan.status == Loan.Status.ACTIVE and request.actor.can("lending.note_prepayment"),
         **loan_parts.early_facts(page),
+        "responsible": who_answers(page.loan),
         "may_give_up": page.loan.status == Loan.Status.APPROVED and request.actor.can("lending.request_disbursement"),
+    }
+
+
+def who_answers(loan: Loan) -> dict[str, Any]:
+    """The group that answers for a loan, and its guarantors by name."""
+    given = Guarantee.objects.filter(loan_id=loan.pk, released_on=None).order_by("given_on", "pk")
+    return {
+        "group": Group.objects.filter(loans__loan_id=loan.pk).first(),
+        "guarantors": ", ".join(given.values_list("guarantor__full_name", flat=True)),
     }
 
 
