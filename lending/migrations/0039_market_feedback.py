@@ -12,7 +12,7 @@ import accounts.models.base
 class Migration(migrations.Migration):
     dependencies = [
         ("accounts", "0009_webhook_event"),
-        ("lending", "0037_narrow_close"),
+        ("lending", "0038_judicial"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
