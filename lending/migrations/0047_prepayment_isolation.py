@@ -4,6 +4,6 @@ from accounts.tenancy.operations import IsolateTable
 
 
 class Migration(migrations.Migration):
-    dependencies = [("lending", "0043_prepayment_requests")]
+    dependencies = [("lending", "0046_prepayment_requests")]
 
     operations = [IsolateTable("PrepaymentRequest")]

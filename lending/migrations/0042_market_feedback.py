@@ -12,7 +12,7 @@ import accounts.models.base
 class Migration(migrations.Migration):
     dependencies = [
         ("accounts", "0009_webhook_event"),
-        ("lending", "0038_judicial"),
+        ("lending", "0041_portability_term"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

@@ -10,7 +10,7 @@ import accounts.models.base
 class Migration(migrations.Migration):
     dependencies = [
         ("accounts", "0009_webhook_event"),
-        ("lending", "0040_market_sealed"),
+        ("lending", "0043_market_sealed"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

@@ -6,6 +6,6 @@ from accounts.tenancy.operations import AddInstitutionKey
 
 
 class Migration(migrations.Migration):
-    dependencies = [("lending", "0041_refinancing_contracts")]
+    dependencies = [("lending", "0044_refinancing_contracts")]
 
     operations = [AddInstitutionKey("lending_contract", "restructure_id", "lending_restructure")]

@@ -50,7 +50,7 @@ def unseal(apps, schema_editor):
 
 
 class Migration(migrations.Migration):
-    dependencies = [("lending", "0039_market_feedback")]
+    dependencies = [("lending", "0042_market_feedback")]
 
     operations = [
         migrations.RunPython(fill, migrations.RunPython.noop),

@@ -13,7 +13,7 @@ import lending.fields
 class Migration(migrations.Migration):
     dependencies = [
         ("accounts", "0009_webhook_event"),
-        ("lending", "0042_refinancing_keys"),
+        ("lending", "0045_refinancing_keys"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
