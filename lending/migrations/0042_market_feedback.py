@@ -54,6 +54,7 @@ class Migration(migrations.Migration):
                     ("data_rectify_days", "Días hábiles para corregir datos"),
                     ("data_cancel_days", "Días hábiles para borrar datos"),
                     ("data_oppose_days", "Días hábiles para atender una oposición"),
+                    ("data_portability_days", "Días hábiles para entregar datos portables"),
                     ("records_years", "Años que se guardan los expedientes"),
                     ("complaint_days", "Días hábiles para responder un reclamo"),
                     ("complaint_years", "Años que se guarda el libro de reclamaciones"),
