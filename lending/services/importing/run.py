@@ -156,7 +156,8 @@ def _import(
     products = {
         code: (str(key), segment) for code, key, segment in Product.objects.values_list("code", "pk", "segment")
     }
-    book = Book(*(sheets[table] for table in TABLES), on=on, products=products)
+    people, loans, paid, plans = (sheets[table] for table in TABLES)
+    book = Book(people, loans, paid, plans, on=on, products=products)
     book.check()
     _refuse_known(book)
     if book.errors:
