@@ -81,6 +81,7 @@ class Sheet:
     columns: pa.Table
     rows: NDArray[np.int64]
     errors: list[CellError] = field(default_factory=list)
+    unreadable: dict[str, NDArray[np.bool_]] = field(default_factory=dict)  # of columns read as numbers
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -111,6 +112,7 @@ class Sheet:
         values = self.text(column)
         filled = _flags(pc.not_equal(values, ""))
         right = _flags(pc.match_substring_regex(values, pattern))
+        self.unreadable[column] = ~right
         self.refuse(~right & (filled | (column not in OPTIONAL)), column, message)
         exact = pc.if_else(pa.array(right), values.combine_chunks(), "0").cast(pa.decimal128(30, places))
         return _unscaled(exact)

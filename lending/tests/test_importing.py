@@ -226,6 +226,7 @@ def test_every_wrong_cell_is_reported_with_its_row_and_nothing_comes_in(institut
         ("pagos", 11, "monto"),
     }  # fmt: skip
     assert ("clientes", 2, "documento") not in found
+    assert len(refused.value.errors) == len(found)  # no cell twice
     assert all(error.message for error in refused.value.errors)
     with institution_scope(institution.pk):
         assert Applicant.objects.count() == Loan.objects.count() == LedgerEntry.objects.count() == 0

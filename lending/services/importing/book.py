@@ -259,7 +259,8 @@ def re_digits(values: pa.ChunkedArray, count: int) -> NDArray[np.bool_]:
 
 
 def _filled(sheet: Sheet, column: str) -> NDArray[np.bool_]:
-    return np.asarray(pc.not_equal(sheet.text(column), "")).astype(bool)
+    """Where a number was read: a cell is reported once."""
+    return np.asarray(pc.not_equal(sheet.text(column), "")).astype(bool) & ~sheet.unreadable[column]
 
 
 def _soles(amount: int) -> str:
