@@ -49,6 +49,11 @@ def sign_out_elsewhere(request: HttpRequest, user: User, key: int | None = None)
     return len(ending)
 
 
+def end_all(user_id: int) -> None:
+    """Sign the person out everywhere at once: what their sessions have proved no longer holds."""
+    get_adapter().end_sessions(UserSession.objects.filter(user_id=user_id))
+
+
 def device(user_agent: str) -> str:
     """`Firefox, Android`: what a person recognises of the long text that browsers send."""
     marks = (next((mark.rstrip("/") for mark in known if mark in user_agent), "") for known in (BROWSERS, SYSTEMS))

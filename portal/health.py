@@ -24,7 +24,12 @@ class HealthMiddleware:
         self.answers = {"/healthz": healthz, "/readyz": readyz, "/metrics": metrics}
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        return self.answers.get(request.path_info, self.get_response)(request)
+        view = self.answers.get(request.path_info)
+        if view is None:
+            return self.get_response(request)
+        answer = view(request)
+        answer["X-Content-Type-Options"] = "nosniff"
+        return answer
 
 
 @never_cache

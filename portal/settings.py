@@ -82,6 +82,7 @@ MIDDLEWARE = [
     "allauth.account.middleware.AccountMiddleware",
     "accounts.tenancy.middleware.InstitutionMiddleware",
     "accounts.two_step.TwoStepMiddleware",
+    "portal.private.PrivateAnswers",
     "portal.errors_http.DomainErrorMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "django_structlog.middlewares.RequestMiddleware",

@@ -15,6 +15,7 @@ from accounts.models import User
 from accounts.phones import NOT_A_MOBILE, normalise_mobile
 from accounts.platform import platform_scope
 from accounts.services.memberships import read_contact
+from accounts.sessions import end_all
 
 
 @transaction.atomic
@@ -89,6 +90,7 @@ def forget_second_step(*, user_id: int, actor: Actor) -> int:
         raise NotFound
     removed, _rows = Authenticator.objects.filter(user=user).delete()
     if removed:
+        end_all(user.pk)
         with platform_scope():
             audit.record(actor, "accounts.second_step.reset", user)
     return removed
@@ -104,6 +106,7 @@ def set_account_open(*, user_id: int, actor: Actor, is_open: bool) -> User:
     if user.is_active != is_open:
         user.is_active = is_open
         user.save(update_fields=["is_active"])
+        end_all(user.pk)
         with platform_scope():
             audit.record(actor, "accounts.person.reopened" if is_open else "accounts.person.closed", user)
     return user

@@ -12,6 +12,7 @@ from accounts import crypto, messages
 from accounts.models import AuditEntry, User
 from accounts.passwords import SealedArgon2
 from accounts.platform import platform_scope
+from accounts.services.memberships import reset_second_step
 from accounts.sessions import device
 from accounts.tests.factories import UserFactory
 from accounts.tests.fixtures import OutsideClient
@@ -112,6 +113,19 @@ def test_a_new_mobile_is_told_to_the_old_one(database: None, rf: Any):
         get_adapter().send_notification_mail("account/email/password_changed", user)
     told = [one.to for one in messages.written_messages()]
     assert sorted(told) == ["+51911111111", "+51987654321"]
+
+
+def test_a_lost_authenticator_ends_every_session(institution, manager, officer):
+    user = User.objects.get(pk=officer.user_id)
+    user.set_password(PASSWORD)
+    user.save()
+    enrol(officer)
+    lost = OutsideClient()
+    lost.sign_in(user)
+    UserSession.objects.create(user=user, session_key=lost.session.session_key, ip="127.0.0.1", user_agent="")
+    reset_second_step(membership_id=officer.membership_id, actor=manager)
+    assert lost.get("/accounts/").status_code == 302
+    assert not UserSession.objects.filter(user=user).exists()
 
 
 @pytest.mark.parametrize(("agent", "words"), [(FIREFOX, "Firefox, Android"), ("curl/8", ""), ("", "")])

@@ -1,10 +1,12 @@
 """The complaints book: anybody may file, numbers and clock as the norm says, the answer reaches the person."""
 
 import io
+import json
 import re
 import time
 from dataclasses import replace
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
+from datetime import time as time_of_day
 from decimal import Decimal
 from typing import Any
 
@@ -188,6 +190,19 @@ def test_the_answer_is_recorded_and_mailed(institution, manager):
     assert AuditEntry.objects.filter(event="accounts.complaint.answered", subject_id=str(one.pk)).count() == 1
     with pytest.raises(InvalidState):
         answer_complaint(complaint_id=one.pk, actor=manager, resolution="rejected", answer="Otra respuesta distinta.")
+
+
+def test_an_answer_after_its_day_is_kept_as_late(institution, manager, time_machine):
+    in_time, late = filed(), filed()
+    answers = {"actor": manager, "resolution": "upheld", "answer": "Devolvimos S/ 120.50 hoy."}
+    for one, days in ((in_time, 0), (late, 1)):
+        time_machine.move_to(datetime.combine(one.due_on + timedelta(days=days), time_of_day(12), LIMA))
+        answer_complaint(complaint_id=one.pk, **answers)
+    kept = AuditEntry.objects.filter(event="accounts.complaint.answered").order_by("at_us", "id")
+    assert {entry.subject_id: json.loads(entry.body)["facts"]["late"] for entry in kept} == {
+        str(in_time.pk): False,
+        str(late.pk): True,
+    }
 
 
 @pytest.mark.parametrize("role", ["officer", "approver", "auditor", "applicant", "analyst"])

@@ -258,6 +258,20 @@ def test_the_term_is_extended_once_and_in_time(sent, person, manager, time_machi
         extend_data_request(request_id=late.pk, actor=manager, reason="Se nos pasó el plazo.")
 
 
+def test_an_answer_after_its_day_is_kept_as_late(sent, person, manager, time_machine):
+    made = ask(person, "information", text="¿A quién le pasan mis datos?")
+    other = ask(person, "access", text="Quiero ver mis llamadas.")
+    answers = {"actor": manager, "outcome": "denied", "answer": ANSWER}
+    answer_data_request(request_id=other.pk, **answers)
+    time_machine.move_to(datetime.combine(made.due_on + timedelta(days=1), datetime.min.time(), LIMA))
+    answer_data_request(request_id=made.pk, **answers)
+    kept = AuditEntry.objects.filter(event="accounts.data_request.answered")
+    assert {entry.subject_id: json.loads(entry.body)["facts"]["late"] for entry in kept} == {
+        str(other.pk): False,
+        str(made.pk): True,
+    }
+
+
 def test_the_person_hears_of_each_step(sent, person, manager, institution):
     made = ask(person, "information", text="¿A quién le pasan mis datos?")
     extend_data_request(request_id=made.pk, actor=manager, reason="Lo consultamos con el oficial.")
