@@ -59,6 +59,11 @@ def format_when(instant: datetime) -> str:
     return f"{local:%d/%m} {clock}" if local.year == today().year else f"{local:%d/%m/%Y} {clock}"
 
 
+def mask_document(number: str) -> str:
+    """A document number with its middle hidden: `4•••••21`."""
+    return f"{number[:1]}{'•' * max(len(number) - 3, 0)}{number[-2:]}"
+
+
 def initials(name: str) -> str:
     """Up to two capitals of a person's or institution's name, for a mark."""
     words = [word for word in name.split() if word[:1].isalpha()]

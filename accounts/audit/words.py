@@ -41,6 +41,7 @@ EVENTS: Final[dict[str, Any]] = {
     "accounts.subject_key.destroyed": _("Clave de seudónimo destruida"),
     "accounts.complaint.filed": _("Hoja del libro de reclamaciones presentada"),
     "accounts.complaint.opened": _("Hoja del libro de reclamaciones abierta"),
+    "accounts.complaint.unmasked": _("Documento de una hoja del libro mostrado completo"),
     "accounts.complaint.answered": _("Hoja del libro de reclamaciones respondida"),
     "accounts.complaint.exported": _("Libro de reclamaciones exportado"),
     "accounts.complaint.purged": _("Datos de una hoja del libro borrados"),

@@ -55,9 +55,14 @@ def recorded_events() -> set[str]:
     return {event for path in CODE for event in event_literals(ast.parse(path.read_text(encoding="utf-8")))}
 
 
+def _begins_a_known_one(event: str) -> bool:
+    """`lending.prepayment.` of an f-string that ends in a status."""
+    return event.endswith(".") and any(known.startswith(event) for known in words.EVENTS)
+
+
 def test_every_recorded_event_has_words():
     assert len(recorded_events()) > 20
-    missing = recorded_events() - set(words.EVENTS)
+    missing = {event for event in recorded_events() - set(words.EVENTS) if not _begins_a_known_one(event)}
     assert missing == set(), "add them to accounts/audit/words.py"
 
 

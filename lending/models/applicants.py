@@ -5,6 +5,7 @@ from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
 from accounts.crypto import EncryptedTextField
+from accounts.formats import mask_document
 from accounts.models import User
 from accounts.models.base import InstitutionForeignKey, InstitutionOwned, uuid7
 from lending.fields import MoneyField
@@ -49,8 +50,7 @@ class Applicant(InstitutionOwned):
     @property
     def masked_document(self) -> str:
         """The document with its middle hidden: 4•••••21."""
-        number = self.document_number
-        return f"{number[:1]}{'•' * max(len(number) - 3, 0)}{number[-2:]}"
+        return mask_document(self.document_number)
 
 
 class HouseholdProfile(InstitutionOwned):

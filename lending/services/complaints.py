@@ -85,6 +85,20 @@ def file_complaint(*, actor: Actor, sheet: Sheet, at_counter: bool = False) -> C
 
 
 @transaction.atomic
+def unmask_consumer(*, complaint_id: UUID, actor: Actor) -> Complaint:
+    """The sheet with its document numbers whole, for whoever answers it; the look is evidence.
+
+    Raises NotAllowed, NotFound.
+    """
+    actor.require("accounts.answer_complaints")
+    complaint = Complaint.objects.filter(pk=complaint_id).first()
+    if complaint is None:
+        raise NotFound
+    audit.record(actor, "accounts.complaint.unmasked", complaint, number=complaint.code)
+    return complaint
+
+
+@transaction.atomic
 def answer_complaint(*, complaint_id: UUID, actor: Actor, resolution: str, answer: str) -> Complaint:
     """The institution's one answer, in words for the person; late ones are kept as late.
 

@@ -17,6 +17,7 @@ from accounts import messages
 from accounts.actors import Actor
 from accounts.clock import LIMA
 from accounts.errors import InvalidInput, InvalidState, NotAllowed, NotFound
+from accounts.formats import mask_document
 from accounts.models import AuditEntry, Complaint, Institution, OutboxEvent
 from accounts.tenancy.scope import institution_scope
 from lending.selectors.complaints import complaint_by_code, complaints, quarter_of
@@ -255,6 +256,20 @@ def test_opening_a_sheet_is_evidence_once_in_half_an_hour(institution, client_as
         assert browser.get(f"{DESK}{one.pk}/").status_code == 200
     assert AuditEntry.objects.filter(event="accounts.complaint.opened").count() == 1
     assert browser.post(f"{DESK}{one.pk}/", {}).status_code == 403
+
+
+def test_the_document_is_masked_until_somebody_who_answers_asks_for_it(institution, client_as):
+    one = filed()
+    number = one.consumer["document_number"]
+    browser = client_as("manager")
+    page = browser.get(f"{DESK}{one.pk}/").content.decode()
+    assert number not in page
+    assert mask_document(number) in page
+    assert not AuditEntry.objects.filter(event="accounts.complaint.unmasked").exists()
+    assert number in browser.post(f"{DESK}{one.pk}/identity/").content.decode()
+    assert AuditEntry.objects.filter(event="accounts.complaint.unmasked").count() == 1
+    assert client_as("auditor").post(f"{DESK}{one.pk}/identity/").status_code == 403
+    assert AuditEntry.objects.filter(event="accounts.complaint.unmasked").count() == 1
 
 
 def test_the_manager_answers_on_the_page(institution, client_as):

@@ -43,6 +43,7 @@ urlpatterns = [
     path("desk/complaints/export/", complaints.export, name="desk_complaints_export"),
     path("desk/complaints/report/", complaints.report, name="desk_complaints_report"),
     path("desk/complaints/<uuid:complaint_id>/", complaints.sheet, name="desk_complaint"),
+    path("desk/complaints/<uuid:complaint_id>/identity/", complaints.unmask, name="desk_complaint_unmask"),
     path("desk/data-requests/", data_rights.worklist, name="desk_data"),
     path("desk/data-requests/new/", data_rights.new, name="desk_data_new"),
     path("desk/data-requests/new/<slug:kind>/", data_rights.new, name="desk_data_file"),

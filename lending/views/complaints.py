@@ -12,6 +12,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 from accounts import access, limits
 from accounts.clock import today
 from accounts.errors import InvalidInput
+from accounts.formats import mask_document
 from accounts.http import InstitutionRequest
 from accounts.models import Complaint
 from lending.forms.complaints import ComplaintForm, FindComplaintForm
@@ -80,6 +81,11 @@ def find(request: InstitutionRequest, slug: str) -> HttpResponse:
     return render(request, "lending/complaints/find.html", {"form": form}, status=422 if form.errors else 200)
 
 
-def sheet_context(complaint: Complaint) -> dict[str, Any]:
-    """A sheet as pages show it."""
-    return {"sheet": complaint, "amount": complaint.amount_claimed and complaint.amount_claimed / 100}
+def sheet_context(complaint: Complaint, *, masked: bool = False) -> dict[str, Any]:
+    """A sheet as pages show it; masked, with the middle of document numbers hidden."""
+    numbers = {name: complaint.consumer.get(name, "") for name in ("document_number", "guardian_document")}
+    return {
+        "sheet": complaint,
+        "amount": complaint.amount_claimed and complaint.amount_claimed / 100,
+        **{name: mask_document(number) if masked else number for name, number in numbers.items()},
+    }

@@ -305,6 +305,7 @@ ADDRESSES: dict[str, Address] = {
     "lending:desk_complaint": Address(
         get=holders("accounts.view_complaints"), post=holders("accounts.answer_complaints")
     ),
+    "lending:desk_complaint_unmask": Address(post=holders("accounts.answer_complaints")),
     # the book
     "lending:desk_portfolio": Address(get=holders("lending.view_portfolio")),
     "lending:desk_portfolio_loans": Address(get=holders("lending.view_portfolio"), missing=None),

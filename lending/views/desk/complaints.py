@@ -8,7 +8,7 @@ from django.core.paginator import Paginator
 from django.http import HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_http_methods, require_safe
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from accounts import access, audit, step_up
 from accounts.audit.looks import note_look
@@ -31,7 +31,7 @@ from lending.selectors.complaints import (
     quarter_of,
     quarter_table,
 )
-from lending.services.complaints import answer_complaint
+from lending.services.complaints import answer_complaint, unmask_consumer
 from lending.views.complaints import sheet_context
 
 PER_PAGE = 25
@@ -82,8 +82,17 @@ def sheet(request: InstitutionRequest, slug: str, complaint_id: UUID) -> HttpRes
                 messages.success(request, _("Respuesta registrada. Se la enviamos a la persona."))
                 return redirect("lending:desk_complaints", slug)
     note_look(request.actor, "accounts.complaint.opened", complaint)
-    context = {**sheet_context(complaint), **_line(complaint), "form": form}
+    context = {**sheet_context(complaint, masked=True), **_line(complaint), "form": form}
     return render(request, "lending/desk/complaint.html", context, status=422 if form.errors else 200)
+
+
+@require_POST
+@access.require("accounts.answer_complaints")
+def unmask(request: InstitutionRequest, slug: str, complaint_id: UUID) -> HttpResponse:
+    """The sheet with the whole document numbers, once; the look is written down."""
+    complaint = unmask_consumer(complaint_id=complaint_id, actor=request.actor)
+    context = {**sheet_context(complaint), **_line(complaint), "form": AnswerComplaintForm(), "unmasked": True}
+    return render(request, "lending/desk/complaint.html", context)
 
 
 @require_safe
