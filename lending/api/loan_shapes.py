@@ -1,8 +1,11 @@
 """Shapes of loans in the API. Money is soles as text, rates are fractions."""
 
+from typing import Any
+
+from django.utils.translation import gettext as _
 from rest_framework import serializers
 
-from lending.models import Disbursement, Loan, Repayment
+from lending.models import Contract, Disbursement, Loan, Repayment
 from lending.schedules.servicing import PrepaymentStrategy
 
 
@@ -106,6 +109,16 @@ class ReversalRequest(serializers.Serializer):
     reason = serializers.CharField(max_length=200)
 
 
+class NewDisbursement(serializers.Serializer):
+    """How the money should reach the borrower; `account` keeps its last four digits."""
+
+    method = serializers.ChoiceField(
+        choices=[one.value for one in Disbursement.Method if one != Disbursement.Method.INTERNAL],
+        default=Disbursement.Method.TRANSFER.value,
+    )
+    account = serializers.CharField(required=False, allow_blank=True, max_length=40)
+
+
 class DisbursementRequest(serializers.Serializer):
     """Paying out what somebody else asked for."""
 
@@ -137,3 +150,54 @@ class ContractState(serializers.Serializer):
     summary = serializers.JSONField()
     terms = serializers.JSONField()
     schedule = serializers.JSONField()
+
+
+def contract_state(contract: Contract) -> Any:
+    """A contract in the API's shape."""
+    return ContractState(
+        {
+            "id": contract.pk,
+            "code": contract.summary["code"],
+            "status": contract.status,
+            "sha256": contract.document_sha256,
+            "valid_until": contract.valid_until,
+            "signed_at": contract.signed_at,
+            "summary": contract.summary,
+            "terms": contract.terms,
+            "schedule": contract.schedule,
+        }
+    ).data
+
+
+class NewContract(serializers.Serializer):
+    """What the contract comes of: a chosen offer, or a refinancing that was authorised. One of the two."""
+
+    offer = serializers.UUIDField(required=False)
+    restructure = serializers.UUIDField(required=False)
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        if len(attrs) != 1:
+            raise serializers.ValidationError({"offer": [_("Envía la oferta o la refinanciación, una de las dos.")]})
+        return attrs
+
+
+class Insurance(serializers.Serializer):
+    """The borrower's own policy, endorsed to the lender."""
+
+    insurer = serializers.CharField(required=False, allow_blank=True, max_length=120)
+    policy = serializers.CharField(required=False, allow_blank=True, max_length=60)
+
+
+class CodeSent(serializers.Serializer):
+    """Where the code went, masked, and until when it signs."""
+
+    channel = serializers.CharField()
+    address = serializers.CharField()
+    expires_at = serializers.DateTimeField()
+
+
+class Signature(serializers.Serializer):
+    """The code that reached the borrower, on exactly what was shown."""
+
+    code = serializers.CharField(max_length=12)
+    sha256 = serializers.CharField(min_length=64, max_length=64)

@@ -25,7 +25,7 @@ from lending.api.views import KEYED, REFUSALS, acting
 from lending.models import Loan, Repayment
 from lending.selectors.loan_overview import loan_overview
 from lending.selectors.loans import loan_for, loan_state, loans_visible_to
-from lending.services.loans import disburse_loan
+from lending.services.loans import cancel_disbursement, disburse_loan, request_disbursement
 from lending.services.repayments import record_repayment, reverse_repayment
 
 COLUMNS = (
@@ -73,21 +73,30 @@ class LoanViewSet(GenericViewSet):
         contract = loan_for(actor_of(request), pk).contract
         if contract is None:
             raise NotFound
-        return Response(
-            shapes.ContractState(
-                {
-                    "id": contract.pk,
-                    "code": contract.summary["code"],
-                    "status": contract.status,
-                    "sha256": contract.document_sha256,
-                    "valid_until": contract.valid_until,
-                    "signed_at": contract.signed_at,
-                    "summary": contract.summary,
-                    "terms": contract.terms,
-                    "schedule": contract.schedule,
-                }
-            ).data
-        )
+        return Response(shapes.contract_state(contract))
+
+    @extend_schema(
+        request=shapes.NewDisbursement, responses={201: shapes.DisbursementState, **REFUSALS}, parameters=[KEYED]
+    )
+    @action(detail=True, methods=["post"], url_path="disbursements")
+    @once("loans.request_disbursement")
+    def ask_disbursement(self, request: Request, pk: UUID, **address: Any) -> Response:
+        """Ask that the loan, or its next part, be handed over; the open request comes back. Somebody else pays it."""
+        loan = loan_for(acting(request), pk)
+        asked = shapes.NewDisbursement(data=request.data)
+        asked.is_valid(raise_exception=True)
+        made = request_disbursement(loan_id=loan.pk, actor=acting(request), **asked.validated_data)
+        return Response(shapes.DisbursementState(made).data, status=status.HTTP_201_CREATED)
+
+    @extend_schema(request=None, responses={200: shapes.DisbursementState, **REFUSALS}, parameters=[KEYED])
+    @action(detail=True, methods=["post"], url_path="disbursements/<uuid:disbursement_id>/cancel")
+    @once("loans.cancel_disbursement")
+    def drop_disbursement(self, request: Request, pk: UUID, disbursement_id: UUID, **address: Any) -> Response:
+        """Withdraw a request that nobody paid yet."""
+        if not loan_for(acting(request), pk).disbursements.filter(pk=disbursement_id).exists():
+            raise NotFound
+        dropped = cancel_disbursement(disbursement_id=disbursement_id, actor=acting(request))
+        return Response(shapes.DisbursementState(dropped).data)
 
     @extend_schema(
         request=shapes.DisbursementRequest, responses={200: shapes.DisbursementState, **REFUSALS}, parameters=[KEYED]

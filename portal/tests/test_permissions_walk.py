@@ -187,6 +187,24 @@ ADDRESSES: dict[str, Address] = {
     **dict.fromkeys(
         ("api:loan-detail", "api:loan-contract", "api:loan-payoff"), Address(get=holders("lending.view_loans") | OWNER)
     ),
+    "api:loan-ask-disbursement": Address(post=holders("lending.request_disbursement"), as_json=True),
+    "api:loan-drop-disbursement": Address(
+        post=holders("lending.request_disbursement") | holders("lending.disburse_loan"), as_json=True
+    ),
+    "api:contract-list": Address(post=SIGNED_IN, as_json=True),  # of an offer that the body names
+    **dict.fromkeys(
+        ("api:contract-detail", "api:contract-pdf"), Address(get=holders("lending.view_contracts") | OWNER)
+    ),
+    **dict.fromkeys(
+        ("api:contract-code", "api:contract-insurance", "api:contract-cancel"),
+        Address(post=OWNER | holders("lending.make_contract"), as_json=True),
+    ),
+    "api:contract-sign": Address(
+        post=OWNER | holders("lending.make_contract"),
+        sent=lambda: {"code": "123456", "sha256": "0" * 64},
+        as_json=True,
+    ),
+    "api:contract-loan": Address(post=holders("lending.book_loan"), as_json=True),
     "api:loan-disburse": Address(post=holders("lending.disburse_loan"), as_json=True),
     "api:loan-repayments": Address(
         post=holders("lending.record_repayment"), sent=lambda: {"amount": "5"}, as_json=True
@@ -471,6 +489,8 @@ class World:
             return {**self.values, "offer_id": self.market_offer_id}
         if name.startswith("lending:apply_") or name == "api:application-submit":
             return {**self.values, "application_id": self.draft.pk, "pk": self.draft.pk}
+        if name.startswith("api:contract"):
+            return {**self.values, "pk": self.values["contract_id"]}
         if name.startswith("api:loan"):
             return {**self.values, "pk": self.values["loan_id"]}
         return self.values
