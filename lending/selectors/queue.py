@@ -11,7 +11,7 @@ from django.db.models.functions import Lag, Lead, RowNumber
 from django.utils.translation import gettext_lazy as _
 
 from accounts.actors import Actor
-from lending.models import Application, Assessment, Decision, Document, ReviewRequest
+from lending.models import Application, Assessment, Contract, Decision, Document, Loan, ReviewRequest
 from lending.selectors.applications import applications_visible_to
 
 Status = Application.Status
@@ -36,6 +36,7 @@ VIEWS: Final = {
         View("reviews", _("Revisión pedida"), OPEN_REVIEW, ("decide_by", "submitted_at", "pk")),
         View("waiting", _("En cálculo"), Q(status=Status.SUBMITTED), ("submitted_at", "pk")),
         View("counter", _("En agencia, sin enviar"), Q(status=Status.DRAFT), ("-saved_at", "pk")),
+        View("signed", _("Firmadas, por desembolsar"), Q(waits_for_loan=True), ("decided_at", "pk")),
         View("approved", _("Aprobadas"), Q(status=Status.APPROVED), ("-decided_at", "pk")),
         View("declined", _("No aprobadas"), Q(status=Status.DECLINED), ("-decided_at", "pk")),
         View("all", _("Todas"), Q(), ("-submitted_at", "pk")),
@@ -150,11 +151,14 @@ def _annotated(cases: QuerySet[Application]) -> QuerySet[Application]:
         .values("count")
     )
     open_reviews = ReviewRequest.objects.filter(application_id=OuterRef("pk"), closed_at__isnull=True)
+    lent = Loan.objects.filter(contract_id=OuterRef("pk")).exclude(status=Loan.Status.CANCELLED)
+    signed = Contract.objects.filter(application_id=OuterRef("pk"), status=Contract.Status.SIGNED).exclude(Exists(lent))
     return cases.annotate(
         score=Subquery(latest.values("score__score")[:1]),
         recommendation=Subquery(latest.values("recommendation")[:1]),
         pending_documents=Subquery(pending),
         has_open_review=Exists(open_reviews),
+        waits_for_loan=Exists(signed),
     )
 
 

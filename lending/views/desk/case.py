@@ -21,7 +21,7 @@ from lending.forms.refusals import show_refusal
 from lending.models import Application, Document, Offer
 from lending.selectors.applications import application_for
 from lending.selectors.case import Case, case_of
-from lending.selectors.contracts import standing_contract
+from lending.selectors.contracts import loan_of_contract, standing_contract
 from lending.selectors.queue import VIEWS, place_in, queue
 from lending.selectors.statements import recognised
 from lending.services.decisions import decide_application, propose_decision, unmask_document_number, verify_facts
@@ -185,10 +185,16 @@ def case_page(
         "statements": recognised(application.pk),
         **place_of(request, application),
         **turn_of(request, application, case, form),
-        "contract": standing_contract(application.pk) if application.status == Status.APPROVED else None,
+        **contract_of(application),
         "chosen": any(one.status == Offer.Status.CHOSEN for one in case.offers),
     }
     return render(request, "lending/desk/case.html", context, status=422 if form is not None and form.errors else 200)
+
+
+def contract_of(application: Application) -> dict[str, Any]:
+    """The contract that stands and the loan that came of it."""
+    contract = standing_contract(application.pk) if application.status == Status.APPROVED else None
+    return {"contract": contract, "loan": loan_of_contract(contract) if contract else None}
 
 
 def turn_of(request: InstitutionRequest, application: Application, case: Case, bound: Form | None) -> dict[str, Any]:

@@ -2,10 +2,12 @@
 
 import re
 from collections.abc import Callable
+from datetime import timedelta
 
 import pytest
 from playwright.sync_api import Page, expect
 
+from accounts.clock import today
 from portal.tests.journeys.axe import problems
 from portal.tests.live import LiveAyni
 
@@ -78,6 +80,127 @@ def test_from_the_contract_to_the_certificate(live_ayni: LiveAyni, sign_in: Sign
     rufina.get_by_role("link", name="Constancia de no adeudo").first.click()
     expect(rufina.get_by_text("no mantiene ninguna deuda")).to_be_visible()
     assert problems(rufina) == []
+
+
+def test_a_new_officer_follows_a_loan_from_the_signature_to_the_certificate(
+    live_ayni: LiveAyni, sign_in: SignIn
+) -> None:
+    """Eusebio has signed. Asked for, handed over, paid, taken back, paid early as he asked, rescheduled, paid off."""
+    desk = f"{live_ayni.url}{QANTU}desk/"
+    officer = sign_in("rosa.huaman")
+    officer.goto(f"{desk}queue/")
+    officer.get_by_role("link", name=re.compile("Firmadas, por desembolsar")).click()
+    officer.get_by_role("link", name=re.compile("Eusebio Larico")).click()
+    officer.get_by_role("button", name="Pedir el desembolso").click()
+    officer.get_by_label("Efectivo").check(force=True)
+    officer.get_by_role("button", name="Pedir el desembolso").click()
+    expect(officer.get_by_text("Pediste el desembolso: lo entrega otra persona")).to_be_visible()
+    loan = officer.url
+    key = loan.rstrip("/").rpartition("/")[2]
+
+    approver = sign_in("luis.ticona")
+    approver.goto(f"{desk}loans/?view=to_authorise")
+    approver.get_by_role("link", name=re.compile("Eusebio Larico")).click()
+    approver.get_by_role("link", name="Entregar el dinero").click()
+    approver.get_by_role("button", name=re.compile("Confirmar la entrega")).click()
+    expect(approver.get_by_text("El crédito está vigente desde hoy")).to_be_visible()
+
+    cashier = sign_in("nilda.condori")
+    cashier.goto(f"{desk}loans/{key}/payment/")
+    cashier.get_by_label("Monto que recibes").fill("100")
+    cashier.get_by_role("button", name="Registrar y dar recibo").click()
+    expect(cashier.get_by_role("heading", name=re.compile("Recibo"))).to_be_visible()
+
+    approver.goto(loan)
+    approver.locator("section", has=approver.get_by_role("heading", name="Pagos")).get_by_role(
+        "link", name=re.compile("QT-R")
+    ).first.click()
+    approver.get_by_role("link", name="Extornar").click()
+    approver.get_by_label("Motivo del extorno").fill("Era de otra persona")
+    approver.get_by_role("button", name="Extornar").click()
+    expect(approver.get_by_text("Extornado. Lo que siguió")).to_be_visible()
+    assert problems(approver) == []
+
+    eusebio = sign_in("eusebio.larico")
+    eusebio.goto(f"{live_ayni.url}{QANTU}my/loans/{key}/")
+    eusebio.get_by_role("link", name="Pagar antes").click()
+    eusebio.get_by_label("Cuánto quieres pagar").fill("500")
+    eusebio.get_by_role("button", name="Ver qué cambia").click()
+    assert problems(eusebio) == []
+    eusebio.get_by_role("button", name=re.compile("Pedir esto Bajar las cuotas")).click()
+    expect(eusebio.get_by_text("Pedido guardado")).to_be_visible()
+    assert problems(eusebio) == []
+
+    officer.goto(f"{desk}prepayments/?view=asked")
+    expect(officer.get_by_role("link", name=re.compile("Eusebio Larico"))).to_be_visible()
+    assert problems(officer) == []
+    cashier.goto(f"{desk}loans/{key}/payment/")
+    expect(cashier.get_by_text("pidió pagar S/ 500.00 antes")).to_be_visible()
+    assert problems(cashier) == []
+    cashier.get_by_role("button", name="Registrar y dar recibo").click()
+    expect(cashier.get_by_text("Pago anticipado", exact=True).first).to_be_visible()
+    eusebio.goto(f"{live_ayni.url}{QANTU}my/loans/{key}/")
+    expect(eusebio.get_by_text("Pediste pagar")).to_have_count(0)
+
+    officer.goto(loan)
+    officer.get_by_text("Cambiar el crédito").click()
+    officer.get_by_role("link", name="Reprogramación").click()
+    officer.get_by_label("Cuántas cuotas").fill("14")
+    officer.get_by_label(re.compile("Primera cuota")).fill(f"{today() + timedelta(days=40):%d/%m/%Y}")
+    officer.get_by_label("Motivo").fill("Perdió un mes de ventas por el cierre de la carretera")
+    officer.get_by_role("button", name=re.compile("Proponer")).click()
+    expect(officer.get_by_text("Ahora lo decide otra persona")).to_be_visible()
+    approver.goto(loan)
+    approver.get_by_role("link", name="Ver la propuesta").click()
+    approver.get_by_role("button", name="Autorizar", exact=True).click()
+    expect(approver.get_by_text("Autorizado y aplicado")).to_be_visible()
+
+    cashier.goto(f"{desk}loans/{key}/payment/")
+    whole = cashier.locator("dd.total").inner_text()
+    cashier.get_by_label("Monto que recibes").fill(whole)
+    cashier.get_by_label("Cancelación: paga todo").check(force=True)
+    cashier.get_by_role("button", name="Registrar y dar recibo").click()
+    eusebio.reload()
+    expect(eusebio.get_by_text("Terminaste de pagar")).to_be_visible()
+    officer.goto(loan)
+    officer.get_by_role("link", name="Constancia de no adeudo").first.click()
+    expect(officer.get_by_text("no mantiene ninguna deuda")).to_be_visible()
+
+
+def test_a_refinancing_is_signed_by_its_borrower(live_ayni: LiveAyni, sign_in: SignIn) -> None:
+    """Nélida is late: a new loan pays the old one, once she has read and signed its contract."""
+    officer, approver = sign_in("rosa.huaman"), sign_in("luis.ticona")
+    officer.goto(f"{live_ayni.url}{QANTU}desk/loans/?view=active")
+    officer.get_by_role("link", name=re.compile("Nélida Choque")).click()
+    loan = officer.url
+    officer.get_by_text("Cambiar el crédito").click()
+    officer.get_by_role("link", name="Refinanciación").click()
+    officer.get_by_label("Cuántas cuotas").fill("12")
+    officer.get_by_label(re.compile("TEA")).fill("30")
+    officer.get_by_label("Motivo").fill("Bajaron sus ventas y pide cuotas más bajas")
+    officer.get_by_role("button", name=re.compile("Proponer")).click()
+    approver.goto(loan)
+    approver.get_by_role("link", name="Ver la propuesta").click()
+    approver.get_by_role("button", name="Autorizar", exact=True).click()
+    expect(approver.get_by_text("Rige cuando el titular firme")).to_be_visible()
+    assert problems(approver) == []
+
+    nelida = sign_in("nelida.choque")
+    nelida.goto(f"{live_ayni.url}{QANTU}my/loans/{loan.rstrip('/').rpartition('/')[2]}/")
+    assert problems(nelida) == []
+    nelida.get_by_role("button", name="Leer el contrato").click()
+    expect(nelida.get_by_text("Ninguno: paga el crédito anterior")).to_be_visible()
+    nelida.get_by_role("button", name="Enviarme el código para firmar").click()
+    code = sent_code(live_ayni, nelida)
+    nelida.get_by_label("Leí la hoja resumen").check(force=True)
+    nelida.get_by_label("Código de seis cifras").fill(code)
+    nelida.get_by_role("button", name="Firmar el contrato").click()
+    expect(nelida.get_by_text("el crédito nuevo ya pagó el anterior")).to_be_visible()
+    assert problems(nelida) == []
+    officer.goto(loan)
+    officer.get_by_role("link", name="Crédito que lo refinanció").click()
+    expect(officer.get_by_text("Refinanciado", exact=True)).to_be_visible()
+    assert problems(officer) == []
 
 
 def sent_code(live_ayni: LiveAyni, page: Page) -> str:
