@@ -208,3 +208,49 @@ def _user(actor):
     from accounts.models import User
 
     return User.objects.get(pk=actor.user_id)
+
+
+class TestLists:
+    """What pages ask of the database does not grow with what they show."""
+
+    @staticmethod
+    def counted(browser, address, limit, django_assert_max_num_queries) -> int:
+        browser.get(address)
+        with django_assert_max_num_queries(limit) as queries:
+            assert browser.get(address).status_code == 200
+        return len(queries)
+
+    def test_of_a_persons_comparisons(self, lenders, person, platform, django_assert_max_num_queries):  # noqa: F811
+        request = answered(person, lenders, platform)
+        browser = OutsideClient()
+        browser.sign_in(_user(person))
+        counts = []
+        for more in (0, 8):
+            for number in range(more):
+                MarketRequest.objects.create(user_id=person.user_id, segment="household", status="answered")
+                publish(lenders[number % 2], tea_min=Decimal("0.40") + Decimal(number) / 100)
+            if more:
+                request = answered(person, lenders, platform)
+                assert MarketOffer.objects.filter(request_id=request.pk).count() == 10
+            counts.append(
+                [
+                    self.counted(browser, address, 24, django_assert_max_num_queries)
+                    for address in (reverse("market:home"), reverse("market:request", args=[request.pk]))
+                ]
+            )
+        assert counts[0] == counts[1]
+
+    def test_of_the_report(self, institution, manager, django_assert_max_num_queries):
+        browser = OutsideClient()
+        browser.sign_in(_user(manager))
+        address = reverse("lending:desk_matching", args=["qori"])
+        counts = []
+        for more in (1, 9):
+            for _one in range(more):
+                loan = active_loan(institution)
+                MarketEcho.objects.create(
+                    id=loan.pk, product_version=loan.contract.product_version, made_on=today(), valid_until=today(),
+                    place=1,
+                )  # fmt: skip
+            counts.append(self.counted(browser, address, 30, django_assert_max_num_queries))
+        assert counts[0] == counts[1]
