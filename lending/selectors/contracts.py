@@ -49,7 +49,11 @@ def standing_contract(application_id: UUID) -> Contract | None:
 
 def newer_contract(contract: Contract) -> Contract | None:
     """The contract that stands in the place of a cancelled one, if there is one."""
-    same = Contract.objects.filter(application_id=contract.application_id, restructure_id=contract.restructure_id)
+    same = Contract.objects.filter(applicant_id=contract.applicant_id)
+    if contract.application_id is not None:
+        same = same.filter(application_id=contract.application_id)
+    elif contract.restructure_id is not None:
+        same = same.filter(restructure_id=contract.restructure_id)
     return same.exclude(status=Contract.Status.CANCELLED).order_by("-number").first()
 
 

@@ -18,7 +18,7 @@ def open_request(loan_id: UUID, *, lock: bool = False) -> PrepaymentRequest | No
     return (found.select_for_update(of=("self",)) if lock else found).first()
 
 
-def requests_waiting() -> QuerySet[PrepaymentRequest, dict[str, Any]]:
+def requests_waiting() -> QuerySet[PrepaymentRequest, Any]:
     """Requests whose money has not come, the first to expire before the others; rows for a list."""
     found = PrepaymentRequest.objects.filter(status=PrepaymentRequest.Status.OPEN, valid_until__gte=today())
     return found.order_by("valid_until", "pk").values(
@@ -26,7 +26,7 @@ def requests_waiting() -> QuerySet[PrepaymentRequest, dict[str, Any]]:
     )
 
 
-def choices_waiting(days: int) -> QuerySet[Repayment, dict[str, Any]]:
+def choices_waiting(days: int) -> QuerySet[Repayment, Any]:
     """Prepayments of the last `days` on whose effect nobody has spoken, the first to run out before the others."""
     found = Repayment.objects.filter(
         kind=Repayment.Kind.PREPAYMENT, status=Repayment.Status.POSTED, strategy="",

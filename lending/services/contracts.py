@@ -107,8 +107,9 @@ def cancel_contract(*, contract_id: UUID, actor: Actor, reason: str = "") -> Con
     if Loan.objects.filter(contract_id=contract.pk).exclude(status=Loan.Status.CANCELLED).exists():
         raise InvalidState(_("Este contrato ya tiene un préstamo en marcha. Primero se anula el desembolso."))
     cancel_open(contract, actor, reason or "asked")
-    refinancing = Restructure.objects.filter(pk=contract.restructure_id, status=Restructure.Status.AUTHORISED)
-    refinancing.update(status=Restructure.Status.REJECTED)
+    if contract.restructure_id is not None:
+        refinancing = Restructure.objects.filter(pk=contract.restructure_id, status=Restructure.Status.AUTHORISED)
+        refinancing.update(status=Restructure.Status.REJECTED)
     return contract
 
 

@@ -272,7 +272,7 @@ def _answer(institution_id: int, user_id: int, key: UUID, *, with_offers: bool) 
             MarketEcho.objects.bulk_create(
                 MarketEcho(
                     institution_id=lender_id, id=_echo_key(one), product_version_id=one.terms_id, place=place,
-                    made_on=today(), valid_until=one.valid_until,
+                    made_on=today(), valid_until=one.valid_until or today(),
                 )
                 for place, one in enumerate(own, start=1)
             )  # fmt: skip

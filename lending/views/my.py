@@ -274,6 +274,7 @@ def _page(request: Request, found: Result) -> dict[str, Any]:
 
 def _opportunities(request: Request, application: Application) -> list[dict[str, str]]:
     """Programmes of others that this institution tells of, where none of its own products fits."""
+    assert request.institution is not None  # these pages are an institution's
     facts = application.facts or {}
     found = opportunities(
         today(), application.segment, facts.get("region"), facts.get("crop"), lender_id=request.institution.pk
