@@ -426,6 +426,11 @@ FACTS: Final[dict[str, Any]] = {
     "trigger": _("por qué empezó"),
     "unchanged": _("sin cambios"),
     "which": _("cuáles"),
+    "choice": _("elección"),
+    "kept_until": _("se guarda hasta"),
+    "members": _("integrantes"),
+    "request": _("pedido"),
+    "restructure": _("cambio del crédito"),
 }
 
 VALUES: Final[dict[str, Any]] = {
