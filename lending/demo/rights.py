@@ -95,7 +95,7 @@ def _incident(member: Member) -> None:
         known_at=now - timedelta(days=2, hours=3),
         people=1,
     )
-    told = {"incident_id": lost.pk, "actor": manager}
+    told: dict[str, Any] = {"incident_id": lost.pk, "actor": manager}
     change_incident(**told, measures="Se cerró la sesión a distancia y se cambió la contraseña a los veinte minutos.")
     tell_authority(**told, reference="ANPD de ejemplo 2026-0042")
     number = Application.objects.filter(applicant__user__isnull=False).order_by("number").values_list("number")[0][0]

@@ -245,7 +245,7 @@ class Seeder:
     def rights(self, institution: Institution) -> None:
         """Complaints, data requests and incidents, in one transaction."""
         with institution_scope(institution.pk):
-            made = rights.tell(self._member, lambda person: Actor.for_membership(join_as_applicant(person.user)))
+            made = rights.tell(self._member, self._own)
         if made:
             self.say(f"{institution.name}: {made} complaints, data requests and incidents")
 
@@ -394,6 +394,11 @@ class Seeder:
 
     def _applicant(self, case: Case) -> Actor:
         return Actor.for_membership(join_as_applicant(User.objects.get(email=case.email)))
+
+    def _own(self, person: Applicant) -> Actor:
+        """Somebody with an account, as they themselves act."""
+        assert person.user is not None
+        return Actor.for_membership(join_as_applicant(person.user))
 
     def _member(self, role: str) -> Actor:
         """The first member of the institution in scope with this role."""

@@ -103,8 +103,12 @@ def test_it_is_closed_when_everything_is_done(institution, manager):
     one = incident(manager)
     with pytest.raises(InvalidState, match="avisa"):
         close_incident(incident_id=one.pk, actor=manager)
+    change_incident(incident_id=one.pk, actor=manager, measures="Por escribir")
     tell_authority(incident_id=one.pk, actor=manager, reference="ANPD-1")
+    with pytest.raises(InvalidState, match="avisa"):
+        close_incident(incident_id=one.pk, actor=manager)
     tell_people(incident_id=one.pk, actor=manager, text=NOTICE)
+    change_incident(incident_id=one.pk, actor=manager, measures="")
     with pytest.raises(InvalidState, match="medidas"):
         close_incident(incident_id=one.pk, actor=manager)
     change_incident(incident_id=one.pk, actor=manager, measures="Cambiamos claves y ciframos los discos.")

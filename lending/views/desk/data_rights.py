@@ -159,7 +159,7 @@ def correction(request: InstitutionRequest, slug: str, correction_id: int) -> Ht
     except InvalidInput as refusal:
         show_refusal(form, refusal)
     if form.errors:
-        messages.error(request, next(iter(form.errors.values()))[0])
+        messages.error(request, str(next(iter(form.errors.values()))[0]))
     return redirect("lending:desk_data_request", slug, found.request_id)
 
 

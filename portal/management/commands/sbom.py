@@ -64,7 +64,8 @@ def licence_of(name: str) -> str:
         about = importlib.metadata.metadata(name)
     except importlib.metadata.PackageNotFoundError:
         return ""
-    stated = about.get("License-Expression") or next(
-        (one.rpartition(" :: ")[2] for one in about.get_all("Classifier") or () if one.startswith("License ::")), ""
-    )
-    return str(stated).splitlines()[0][:80] if stated else ""
+    classified = [
+        one.rpartition(" :: ")[2] for one in about.get_all("Classifier") or () if one.startswith("License ::")
+    ]
+    stated = [*(about.get_all("License-Expression") or ()), *classified]
+    return str(stated[0]).splitlines()[0][:80] if stated else ""
