@@ -24,8 +24,17 @@ class DataRequestForm(forms.Form):
     """A request of one kind; each kind asks for no more than it needs."""
 
     text = forms.CharField(label=_("Cuéntanos más"), required=False, max_length=LONGEST_TEXT, widget=TEXT)
-    field = forms.ChoiceField(label=_("Dato por corregir"), choices=[("", _("Elige un dato")), *FIELDS.items()])
-    value = forms.CharField(label=_("Cómo debe decir"), max_length=254, widget=forms.TextInput({"autocomplete": "off"}))
+    field = forms.ChoiceField(
+        label=_("Dato por corregir"),
+        choices=[("", _("Elige un dato")), *FIELDS.items()],
+        error_messages={"required": _("Elige el dato por corregir")},
+    )
+    value = forms.CharField(
+        label=_("Cómo debe decir"),
+        max_length=254,
+        widget=forms.TextInput({"autocomplete": "off"}),
+        error_messages={"required": _("Escribe cómo debe decir el dato")},
+    )
     purpose = forms.ChoiceField(
         label=_("Uso al que te opones"),
         choices=[(one.value, one.label) for one in OPPOSABLE],

@@ -75,6 +75,9 @@ def test_few_cases_are_suppressed_and_their_neighbour_too_if_it_would_give_them_
     groups = {"spanish": counts(500, 300), "quechua": counts(40, 20), "aymara": counts(3, 1)}
     assert disparity.suppressed(groups) == {"aymara", "quechua"}
     assert disparity.suppressed({**groups, "other": counts(9, 1)}) == {"aymara", "other"}
+    two = {"spanish": counts(500, 300), "aymara": counts(9, 1), "other": counts(9, 1)}
+    assert disparity.suppressed(two) == {"aymara", "other"}
+    assert disparity.suppressed({"spanish": counts(500, 300), "aymara": counts(10, 1)}) == frozenset()
     hidden = [one for one in compare("language", groups) if one.suppressed]
     assert {(one.group, one.counts, one.approval) for one in hidden} == {
         ("aymara", Counts(), None),

@@ -24,6 +24,7 @@ class Item:
     permission: str
     paths: tuple[str, ...]
     waiting: Callable[[Actor], Any] | None = None
+    unless: str = ""  # a permission whose holders reach the page by another line
 
 
 LOAN_PATHS: Final = (
@@ -60,6 +61,8 @@ GROUPS: Final = (
         Item(gettext_noop("Reclamos"), "chat", "lending:desk_complaints", "accounts.view_complaints",
              ("/desk/complaints/",)),
         Item(gettext_noop("Datos personales"), "lock", "lending:desk_data", "accounts.view_requests", DATA_PATHS),
+        Item(gettext_noop("Datos personales"), "lock", "lending:desk_data_new", "accounts.file_requests", DATA_PATHS,
+             unless="accounts.view_requests"),
         Item(gettext_noop("Reportes SBS"), "download", "lending:desk_reports", "lending.export_reports",
              ("/desk/reports/",)),
         Item(gettext_noop("Traer cartera"), "upload", "lending:desk_import", "lending.import_portfolio",
@@ -79,7 +82,8 @@ def desk_items(request: Request) -> list[dict[str, Any]]:
     for group in GROUPS:
         first = True
         for item in group:
-            if not request.actor.can(item.permission) or (url := _address(item, request)) is None:
+            may = request.actor.can(item.permission) and not (item.unless and request.actor.can(item.unless))
+            if not may or (url := _address(item, request)) is None:
                 continue
             items.append(
                 {
