@@ -373,7 +373,6 @@ FACTS: Final[dict[str, Any]] = {
     "score_text": _("texto del puntaje"),
     "facts_sha256": _("huella de los datos"),
     "reason_sha256": _("huella del motivo"),
-    "request": _("pedido"),
     "products_that_fit": _("productos que alcanzan"),
     "by": _("por"),
     "columns": _("columnas"),
