@@ -20,7 +20,7 @@ class LendingConfig(AppConfig):
         outbox.route("lending.market.submitted", "lending.tasks.answer_market")
         for event in ("assessed", "decided", "review_requested"):
             outbox.route(f"lending.application.{event}", "lending.tasks.notify_applicants")
-        for event in ("loan.disbursed", "repayment.posted", "repayment.reversed"):
+        for event in ("loan.disbursed", "repayment.posted", "repayment.reversed", "restructure.authorised"):
             outbox.route(f"lending.{event}", "lending.tasks.notify_applicants")
         outbox.route("lending.import.uploaded", "lending.tasks.import_portfolios")
         outbox.route("lending.loan.reminder_due", "lending.tasks.remind_borrowers")

@@ -23,8 +23,8 @@ from accounts.services.mandates import give_mandate
 from accounts.services.memberships import add_staff, appoint_first_manager, change_staff
 from accounts.services.people import register_person, set_up_second_step
 from accounts.tenancy.scope import institution_scope
+from lending.demo import comparisons, rights
 from lending.demo import loans as loan_stories
-from lending.demo import rights
 from lending.demo.cases import CASES, Case
 from lending.demo.loans import STORIES
 from lending.demo.papers import photographed
@@ -87,6 +87,7 @@ class Seeder:
             self.loans(slug, institution)
             self.rights(institution)
             self.group(slug, institution)
+        self.comparisons()
         summarise()
         self.seal()
         return self.sign_ins()
@@ -255,6 +256,14 @@ class Seeder:
             if not loan_stories.gather(slug, self._member("officer")):
                 return
         self.say(f"{institution.name}: a village bank with its loans")
+
+    def comparisons(self) -> None:
+        """People who compared the lenders with one request."""
+        made = sum(
+            comparisons.compare(case, self._account(Person(case.email, case.name))) for case in comparisons.PEOPLE
+        )
+        if made:
+            self.say(f"{made} comparisons between lenders")
 
     def _case(self, institution: Institution, case: Case) -> bool:
         if self._known(institution, case):

@@ -19,6 +19,7 @@ STRATEGIES: Final = {
     SHORTER: PrepaymentStrategy.REDUCE_NUMBER.value,
     UNDECIDED: None,
 }
+MONEY_WAYS: Final = [(one.value, one.label) for one in Disbursement.Method if one != Disbursement.Method.INTERNAL]
 EFFECTS: Final = (
     (PrepaymentStrategy.REDUCE_AMOUNT.value, _("Bajar mis cuotas, con el mismo plazo")),
     (PrepaymentStrategy.REDUCE_NUMBER.value, _("Terminar antes, con la misma cuota")),
@@ -51,7 +52,7 @@ class LoanFilters(forms.Form):
 class DisbursementForm(forms.Form):
     """How the money should reach the borrower."""
 
-    method = forms.ChoiceField(label=_("Cómo se entrega"), choices=Disbursement.Method.choices, widget=ChoiceCards())
+    method = forms.ChoiceField(label=_("Cómo se entrega"), choices=MONEY_WAYS, widget=ChoiceCards())
     account = forms.CharField(
         label=_("Cuenta o celular de destino"),
         help_text=_("Si no es efectivo. Guardamos solo las cuatro últimas cifras."),
@@ -126,7 +127,7 @@ class RefundForm(forms.Form):
 
     method = forms.ChoiceField(
         label=_("Cómo se devuelve"),
-        choices=[(one.value, one.label) for one in Disbursement.Method if one != Disbursement.Method.INTERNAL],
+        choices=MONEY_WAYS,
         widget=ChoiceCards(),
         error_messages={"required": _("Elige cómo se devuelve")},
     )

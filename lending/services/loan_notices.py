@@ -1,4 +1,4 @@
-"""What a borrower is told about a loan: the money, each receipt, the payoff, a payment taken back.
+"""What a borrower is told about a loan: the money, each receipt, the payoff, a payment taken back, a paper to sign.
 
 Receipts are part of the contract and need no consent of their own (Ley 29733 art. 14).
 """
@@ -13,22 +13,22 @@ from django.utils.translation import override
 
 from accounts.formats import format_day, format_money
 from accounts.models import Institution, OutboxEvent
-from lending.models import Loan, Notification, Repayment
+from lending.models import Loan, Notification, Repayment, Restructure
 from lending.presentation import loan_code, receipt_code
 
 DISBURSED: Final = "lending.loan.disbursed"
 PAYMENTS: Final = ("lending.repayment.posted", "lending.repayment.reversed")
-LOAN_EVENTS: Final = (DISBURSED, *PAYMENTS)
+TO_SIGN: Final = "lending.restructure.authorised"
+LOAN_EVENTS: Final = (DISBURSED, TO_SIGN, *PAYMENTS)
 SILENT: Final = (Repayment.Channel.IMPORT, Repayment.Channel.INTERNAL)  # nobody paid anything
 
 
 def loan_notices(institution: Institution, events: Sequence[OutboxEvent]) -> list[Notification]:
     """A text message and a mail for each event, as far as the borrower can be reached; unsaved."""
     paid = Repayment.objects.in_bulk([UUID(event.subject_id) for event in events if event.name in PAYMENTS])
-    about = {
-        event.pk: paid[UUID(event.subject_id)].loan_id if event.name in PAYMENTS else UUID(event.subject_id)
-        for event in events
-    }
+    changes = Restructure.objects.in_bulk([UUID(event.subject_id) for event in events if event.name == TO_SIGN])
+    of_others: dict[UUID, UUID] = {row.pk: row.loan_id for row in (*paid.values(), *changes.values())}
+    about = {event.pk: of_others.get(UUID(event.subject_id), UUID(event.subject_id)) for event in events}
     loans = Loan.objects.select_related("applicant__user", "contract").in_bulk(list(about.values()))
     notices: list[Notification] = []
     for event in events:
@@ -76,6 +76,12 @@ def _text(institution: Institution, event: OutboxEvent, loan: Loan, repayment: R
         "link": f"{settings.SITE_URL}/i/{institution.slug}/my/loans/{loan.pk}/",
         "day": format_day(loan.next_due_on) if loan.next_due_on else "",
     }
+    if event.name == TO_SIGN:
+        text = _(
+            "%(institution)s: la refinanciación de tu préstamo %(number)s está autorizada. Lee su contrato y fírmalo"
+            " aquí: %(link)s Mientras no firmes, nada cambia."
+        )
+        return text % facts
     if repayment is None:
         text = _(
             "%(institution)s: te entregamos %(amount)s de tu préstamo %(number)s. Tu primera cuota vence el"

@@ -128,7 +128,7 @@ def request_disbursement(
     parts = _parts(loan)
     if len(asked) >= len(parts):
         raise InvalidState(_("Este crédito ya se desembolsó por completo."))
-    if method not in Method.values:
+    if method not in Method.values or method == Method.INTERNAL:  # a refinancing's, which moves no money
         raise InvalidInput(fields={"method": [_("Elige una forma de pago de la lista.")]})
     _require_papers(loan)
     disbursement = Disbursement.objects.create(

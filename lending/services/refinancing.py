@@ -45,6 +45,11 @@ def new_terms(*, installments: int, tea: Decimal, first_due_on: date | None, on:
     return write_request(terms)
 
 
+def terms_of(row: Restructure, amount: Decimal, on: date) -> LoanTerms:
+    """Terms of the new loan for what is owed on that day. Raises InvalidTerms."""
+    return read_request({**row.event, "principal": str(amount), "disbursement_date": on.isoformat()})[0]
+
+
 @transaction.atomic
 def prepare_contract(*, restructure_id: UUID, actor: Actor, on: date | None = None) -> Contract:
     """The contract of an authorised refinancing, for what is owed on that day (today); the one that stands comes back.
@@ -74,9 +79,7 @@ def contract_of(work: LoanWork, row: Restructure, actor: Actor, on: date) -> Con
         cancel_open(standing, actor, "renewed")
     old = work.loan
     try:
-        terms, _events, _rules = read_request(
-            {**row.event, "principal": str(payoff), "disbursement_date": on.isoformat()}
-        )
+        terms = terms_of(row, payoff, on)
         schedule = build_schedule(terms)
     except InvalidTerms as error:
         raise InvalidState(error.message) from error

@@ -10,7 +10,8 @@ from accounts.models import OutboxEvent
 from lending.models import Notification
 from lending.services.notifications import notify_waiting
 from lending.services.repayments import pay_off_loan, record_repayment, reverse_repayment
-from lending.tests.loans import active_loan, staff
+from lending.services.restructures import approve_restructure, refinance_loan
+from lending.tests.loans import active_loan, legal_caps, staff
 
 DUE = date(2026, 4, 2)
 
@@ -66,3 +67,15 @@ def test_who_can_not_be_reached_leaves_no_open_event(institution, sent):
     notify_waiting(institution_id=institution.pk)
     assert sent == []
     assert not OutboxEvent.objects.filter(done_at=None).exists()
+
+
+def test_of_a_refinancing_to_sign(institution, loan, sent):
+    legal_caps(DUE)
+    row = refinance_loan(
+        loan_id=loan.pk, actor=staff(institution, "officer"), installments=10, tea=Decimal("0.30"), on=DUE,
+        reason="perdió la cosecha por la helada",
+    )  # fmt: skip
+    approve_restructure(restructure_id=row.pk, actor=staff(institution, "approver"), on=DUE)
+    text = told(institution, sent)
+    assert "está autorizada. Lee su contrato y fírmalo" in text
+    assert f"my/loans/{loan.pk}/" in text

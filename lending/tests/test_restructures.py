@@ -316,6 +316,13 @@ class TestRefinancing:
         assert fresh.amount > row.contracts.get(status="cancelled").amount
         assert sign_refinancing(row, on=later).disbursed_on == later
 
+    def test_one_that_is_not_authorised_any_more_is_not_signed(self, loan, officer, approver):
+        row = refinanced(loan, officer, approver)
+        Restructure.objects.filter(pk=row.pk).update(status="rejected")
+        with pytest.raises(InvalidState):
+            sign_refinancing(row, on=DAY)
+        assert not Loan.objects.filter(refinances=loan).exists()
+
     def test_it_can_be_taken_back_by_either_side(self, loan, officer, approver):
         row = refinanced(loan, officer, approver)
         cancel_contract(contract_id=row.contracts.get().pk, actor=borrower_of(loan))

@@ -22,7 +22,18 @@ from accounts.tenancy.scope import institution_scope
 from lending.demo.cases import CASES
 from lending.demo.loans import STORIES
 from lending.demo.people import PASSWORD, STAFF
-from lending.models import Application, Decision, Document, Loan, Offer, Parameter, Product, ReviewRequest
+from lending.models import (
+    Application,
+    Decision,
+    Document,
+    Group,
+    Loan,
+    MarketEcho,
+    Offer,
+    Parameter,
+    Product,
+    ReviewRequest,
+)
 
 Status = Application.Status
 
@@ -75,6 +86,8 @@ def test_two_lenders_come_to_life_once(demo, tmp_path):
         lent = [story for story in STORIES if story.case.institution == "qantu"]
         assert sum(states.values()) == sum(case.institution == "qantu" for case in CASES) + len(lent)
         assert Offer.objects.filter(status="chosen").count() > 1
+        assert MarketEcho.objects.filter(status="passed").exists()
+        assert Group.objects.get().loans.count() == 3
         loans = Counter(Loan.objects.values_list("status", flat=True))
         assert {"approved", "active", "paid"} <= set(loans)
         assert Loan.objects.filter(status="active", next_due_on__lt=today()).exists()

@@ -1,6 +1,7 @@
 """Changing a loan otherwise than by payment: one person proposes, another decides."""
 
 from collections.abc import Callable
+from datetime import date
 from typing import Any, Final
 from uuid import UUID
 
@@ -21,12 +22,15 @@ from accounts.http import InstitutionRequest
 from lending.forms import changes as forms_of
 from lending.forms.refusals import show_refusal
 from lending.models import Restructure
+from lending.money import ZERO
+from lending.schedules import build_schedule
 from lending.schedules.contract import read_event
+from lending.schedules.state import LoanState
 from lending.schedules.terms import InvalidTerms
 from lending.selectors.loan_overview import Overview, loan_overview
 from lending.selectors.loans import facts_of, loan_for
 from lending.services import restructures
-from lending.services.refinancing import prepare_contract
+from lending.services.refinancing import prepare_contract, terms_of
 from lending.views.desk.loans import head
 
 Kind = Restructure.Kind
@@ -131,7 +135,7 @@ def show(request: InstitutionRequest, slug: str, restructure_id: UUID) -> HttpRe
         **head(request, page),
         "row": row,
         "lines": change_lines(row),
-        "after": _after(page, row) if is_open else [],
+        "after": _after(page, row) if is_open or to_sign else [],
         "may_approve": is_open and not own and request.actor.can("lending.approve_restructure"),
         "to_sign": to_sign,
         "signs_here": to_sign and request.actor.can("lending.make_contract"),
@@ -207,6 +211,8 @@ def change_lines(row: Restructure) -> list[dict[str, Any]]:
 
 def _after(page: Overview, row: Restructure) -> list[dict[str, Any]]:
     """The figures before and after, where the change is one of the plan."""
+    if page.state is not None and row.kind == Kind.REFINANCE:
+        return _after_refinancing(page.state, row, page.on)
     if page.state is None or row.kind not in (Kind.RESCHEDULE, Kind.RATE_CHANGE, Kind.WAIVER, Kind.CHARGE):
         return []
     facts = facts_of(page.loan)
@@ -215,17 +221,33 @@ def _after(page: Overview, row: Restructure) -> list[dict[str, Any]]:
         then = facts.after([*facts.events(), event], page.state.on)
     except InvalidTerms:
         return []
-    found = []
-    for label, state in ((_("Hoy"), page.state), (_("Después"), then)):
-        left = [line for line in state.lines if not line.settled_on]
-        found.append(
-            {
-                "label": label,
-                "due": state.due,
-                "installment": state.installment,
-                "count": len(left),
-                "ends_on": state.lines[-1].due_on,
-                "total": sum(line.unpaid for line in left),
-            }
-        )
-    return found
+    return [_standing(_("Hoy"), page.state), _standing(_("Después"), then)]
+
+
+def _standing(label: str, state: LoanState) -> dict[str, Any]:
+    left = [line for line in state.lines if not line.settled_on]
+    return {
+        "label": label,
+        "due": state.due,
+        "installment": state.installment,
+        "count": len(left),
+        "ends_on": state.lines[-1].due_on,
+        "total": sum(line.unpaid for line in left),
+    }
+
+
+def _after_refinancing(state: LoanState, row: Restructure, on: date) -> list[dict[str, Any]]:
+    """The loan as it stands, and the new one if it were signed today."""
+    try:
+        schedule = build_schedule(terms_of(row, state.payoff.total, on))
+    except InvalidTerms:
+        return []
+    new = {
+        "label": _("Crédito nuevo, si firma hoy"),
+        "due": ZERO,
+        "installment": schedule.installment,
+        "count": len(schedule.rows),
+        "ends_on": schedule.rows[-1].due_on,
+        "total": schedule.totals.total,
+    }
+    return [_standing(_("Hoy"), state), new]
