@@ -10,11 +10,13 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.urls import reverse
 
 from accounts.clock import today
+from accounts.errors import InvalidInput
 from accounts.formats import format_money
 from accounts.models import AuditEntry
 from accounts.models.base import uuid7
 from lending.models import Disbursement, Loan, Repayment, Restructure
 from lending.selectors.loans import loan_state
+from lending.services.loans import request_disbursement
 from lending.services.repayments import pay_off_loan, prepay_loan, record_repayment
 from lending.tests.factories import applicant_of
 from lending.views.desk.changes import CHANGES
@@ -348,3 +350,38 @@ def test_a_bank_file_posts_what_it_can_and_explains_the_rest(at, loan, client_as
     assert "No hay un crédito con ese número" in page
     assert Repayment.objects.count() == 1
     assert desk.post(at("desk_bank_files"), {"provider": "banco"}).status_code == 422
+
+
+def test_a_refinancing_goes_from_desk_to_the_borrowers_signature(at, loan, client_as, officer, approver, phone):
+    desk, second = client_as(officer), client_as(approver)
+    typed = {"installments": "12", "tea": "30", "reason": "Bajaron sus ventas y pide cuotas más bajas"}
+    assert "otra persona" in body(desk.post(at("desk_change_new", loan.pk, "refinance"), typed, follow=True))
+    row = Restructure.objects.get()
+    before = body(second.get(at("desk_change", row.pk)))
+    assert "Crédito nuevo, si firma hoy" in before
+    done = body(second.post(at("desk_change_approve", row.pk), follow=True))
+    assert "Rige cuando el titular firme" in done
+    assert "Ver el contrato de hoy" not in done  # an approver prepares no contracts
+    assert "Falta que el titular firme" in body(desk.get(at("desk_loan", loan.pk)))
+    assert "Ver el contrato de hoy" in body(desk.get(at("desk_change", row.pk)))
+    assert "Enviar el código al titular" in body(desk.post(at("desk_change_contract", row.pk), follow=True))
+    mine = body(phone.get(at("my_loan", loan.pk)))
+    assert "Tu refinanciación está lista para firmar" in mine
+    paper = body(phone.post(at("my_change_contract", row.pk), follow=True))
+    assert "Refinanciación del crédito" in paper
+    assert "Ninguno: paga el crédito anterior" in paper
+    contract = row.contracts.get()
+    dropped = body(phone.post(at("my_contract_cancel", contract.pk), follow=True))
+    assert "tu crédito sigue como estaba" in dropped
+    assert "no espera una firma" in body(phone.post(at("my_change_contract", row.pk), follow=True))
+
+
+def test_no_money_goes_out_as_a_refinancing(at, signed, client_as, officer):
+    desk = client_as(officer)
+    desk.post(at("desk_loan_book", signed.pk))
+    loan = Loan.objects.get()
+    page = desk.get(at("desk_disbursement_new", loan.pk)).content.decode()
+    assert 'value="internal"' not in page
+    with pytest.raises(InvalidInput):
+        request_disbursement(loan_id=loan.pk, actor=officer, method="internal")
+    assert not Disbursement.objects.exists()
