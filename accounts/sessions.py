@@ -1,13 +1,18 @@
 """Where a person is signed in, as they see it, and ending it from elsewhere."""
 
+import time
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Final
 
 from allauth.usersessions.adapter import get_adapter
 from allauth.usersessions.models import UserSession
+from django.db import transaction
 from django.http import HttpRequest
+from django.utils.translation import gettext as _
 
+from accounts import messages
 from accounts.errors import NotFound
 from accounts.models import User
 from accounts.signing_in import record
@@ -52,6 +57,24 @@ def sign_out_elsewhere(request: HttpRequest, user: User, key: int | None = None)
 def end_all(user_id: int) -> None:
     """Sign the person out everywhere at once: what their sessions have proved no longer holds."""
     get_adapter().end_sessions(UserSession.objects.filter(user_id=user_id))
+
+
+def second_step_was_reset(user: User) -> None:
+    """Sign the person out everywhere and tell them, once the reset is committed."""
+    end_all(user.pk)
+    transaction.on_commit(partial(_tell_of_reset, user), robust=True)
+
+
+def _tell_of_reset(user: User) -> None:
+    text = _(
+        "Se reinició el segundo paso de tu cuenta de Ayni. En tu próximo ingreso activarás otro. Si no lo pediste,"
+        " avisa a tu entidad ahora."
+    )
+    key = f"second-step-reset-{user.pk}-{int(time.time())}"
+    if user.email:
+        messages.send_mail(user.email, _("Tu segundo paso se reinició"), text, key)
+    elif user.phone:
+        messages.send_sms(user.phone, text, key)
 
 
 def device(user_agent: str) -> str:

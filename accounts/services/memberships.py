@@ -19,7 +19,7 @@ from accounts.models.people import Role
 from accounts.permissions import STAFF
 from accounts.phones import NOT_A_MOBILE, normalise_mobile
 from accounts.selectors import memberships_of
-from accounts.sessions import end_all
+from accounts.sessions import second_step_was_reset
 
 APPLICANT = frozenset({"applicant"})
 
@@ -139,7 +139,7 @@ def reset_second_step(*, membership_id: int, actor: Actor) -> int:
         raise InvalidState(_("Esta persona también trabaja en otra entidad: lo reinicia el operador de Ayni."))
     removed, _rows = Authenticator.objects.filter(user_id=membership.user_id).delete()
     if removed:
-        end_all(membership.user_id)
+        second_step_was_reset(membership.user)
         audit.record(actor, "accounts.second_step.reset", membership, user=membership.user_id)
     return removed
 

@@ -15,7 +15,7 @@ from accounts.models import User
 from accounts.phones import NOT_A_MOBILE, normalise_mobile
 from accounts.platform import platform_scope
 from accounts.services.memberships import read_contact
-from accounts.sessions import end_all
+from accounts.sessions import end_all, second_step_was_reset
 
 
 @transaction.atomic
@@ -90,7 +90,7 @@ def forget_second_step(*, user_id: int, actor: Actor) -> int:
         raise NotFound
     removed, _rows = Authenticator.objects.filter(user=user).delete()
     if removed:
-        end_all(user.pk)
+        second_step_was_reset(user)
         with platform_scope():
             audit.record(actor, "accounts.second_step.reset", user)
     return removed

@@ -7,6 +7,7 @@ import pytest
 from allauth.usersessions.models import UserSession
 from django.contrib.auth.hashers import PBKDF2PasswordHasher, identify_hasher, make_password
 from django.contrib.sessions.models import Session
+from django.test import TestCase
 
 from accounts import crypto, messages
 from accounts.models import AuditEntry, User
@@ -115,7 +116,7 @@ def test_a_new_mobile_is_told_to_the_old_one(database: None, rf: Any):
     assert sorted(told) == ["+51911111111", "+51987654321"]
 
 
-def test_a_lost_authenticator_ends_every_session(institution, manager, officer):
+def test_a_lost_authenticator_ends_every_session_and_is_told(institution, manager, officer):
     user = User.objects.get(pk=officer.user_id)
     user.set_password(PASSWORD)
     user.save()
@@ -123,7 +124,9 @@ def test_a_lost_authenticator_ends_every_session(institution, manager, officer):
     lost = OutsideClient()
     lost.sign_in(user)
     UserSession.objects.create(user=user, session_key=lost.session.session_key, ip="127.0.0.1", user_agent="")
-    reset_second_step(membership_id=officer.membership_id, actor=manager)
+    with TestCase.captureOnCommitCallbacks(execute=True):
+        reset_second_step(membership_id=officer.membership_id, actor=manager)
+    assert [one.to for one in messages.written_messages() if "segundo paso" in one.text] == [user.email]
     assert lost.get("/accounts/").status_code == 302
     assert not UserSession.objects.filter(user=user).exists()
 
