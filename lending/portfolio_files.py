@@ -196,14 +196,15 @@ def _csv(source: Path | IO[bytes]) -> dict[str, Sheet]:
         )
     found = {}
     for name, columns in TABLES.items():
-        mask = pc.equal(which, name)
-        part = table.filter(mask)
-        if not len(part) and name == OPTIONAL_TABLE:
+        places = np.flatnonzero(_flags(pc.equal(which, name)))
+        if not len(places) and name == OPTIONAL_TABLE:
             found[name] = _empty(name)
             continue
         _check_headings(headings, set(columns), "CSV")
-        part = part.select(list(columns))
-        found[name] = Sheet(name, _trimmed(part), rows[_flags(mask)])
+        part = table.select(list(columns))
+        together = len(places) and places[-1] - places[0] + 1 == len(places)
+        part = part.slice(places[0], len(places)) if together else part.take(places)
+        found[name] = Sheet(name, _trimmed(part), rows[places])
     return found
 
 

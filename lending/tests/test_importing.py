@@ -265,6 +265,15 @@ def test_the_template_can_be_written_and_comes_in(institution, tmp_path, name):
     assert [(error.table, error.column) for error in refused.value.errors] == [("creditos", "saldo")]
 
 
+def test_lines_may_come_in_any_order(tmp_path):
+    path = good_file(tmp_path)
+    head, *lines = path.read_text().splitlines()
+    path.write_text("\n".join([head, *lines[::2], *lines[1::2]]) + "\n")
+    sheets = read_file(path, path.name)
+    codes = dict(zip(sheets["pagos"].rows.tolist(), sheets["pagos"].texts("referencia"), strict=True))
+    assert codes == {4: "R-1", 5: "R-3", 6: "R-9", 9: "R-2", 10: "R-4"}
+
+
 def test_a_file_of_something_else_is_explained(tmp_path):
     path = tmp_path / "otra.csv"
     path.write_text("a,b\n1,2\n")
