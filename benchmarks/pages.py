@@ -65,7 +65,7 @@ def book(loans: int) -> Institution:
     with institution_scope(institution.pk):
         there, closed = Loan.objects.exists(), CloseRun.objects.filter(finished_at__isnull=False).count()
     if not there:
-        generate_portfolio(institution=institution, actor=SYSTEM, loans=loans, seed=1, on=first)
+        generate_portfolio(institution=institution, actor=SYSTEM, loans=loans, seed=loans, on=first)
     if closed < 2:
         for days in range(2):
             close_day(institution_id=institution.pk, actor=SYSTEM, on=first + timedelta(days=days))

@@ -179,3 +179,7 @@ def test_the_number_of_queries_does_not_depend_on_the_book(
     with django_assert_max_num_queries(32) as many:
         page_of(manager, institution)
     assert len(many) == len(few)
+
+
+def test_an_auditor_who_keeps_blocked_data_opens_the_rows_too(client_as, institution, book):
+    assert b"Persona" in page_of(client_as("auditor"), institution, "desk_portfolio_loans").content

@@ -177,6 +177,7 @@ class _Close:
     def class_debtors(self) -> int:
         with connection.cursor() as cursor:
             bounds = list(CloseChunk.objects.filter(on=self.on).order_by("n").values_list("since", flat=True))
+            cursor.execute(statements.DEBTORS_PLANNED)
             cursor.execute(statements.debtors(risk_rules(self.on)), {**self.values, "bounds": bounds})
             return int(cursor.fetchone()[0])
 
@@ -239,12 +240,13 @@ class _Close:
 
     def count_states(self) -> dict[str, int]:
         """Wait for chunks that others have claimed, and count."""
-        chunks = list(CloseChunk.objects.filter(on=self.on).select_for_update().order_by("n"))
+        found = CloseChunk.objects.filter(on=self.on).only("n", "loans", "done_at")  # without the keys: they are many
+        chunks = list(found.select_for_update().order_by("n"))
         waiting = [chunk.n for chunk in chunks if chunk.done_at is None]
         if waiting:  # another process died with them
             for _chunk in waiting:
                 self._one_chunk()
-            chunks = list(CloseChunk.objects.filter(on=self.on))
+            chunks = list(found.all())
         self.report.loans = sum(chunk.loans for chunk in chunks)
         return {"rows": self.report.loans, "chunks": len(chunks)}
 
