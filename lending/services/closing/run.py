@@ -28,7 +28,7 @@ from lending.services.portfolio import summarise_day
 from lending.services.reminders import queue_reminders
 from lending.services.servicing import use_advances
 
-CHUNK_LOANS: Final = 50_000
+CHUNK_LOANS: Final = 25_000
 _ATTEMPTS: Final = 3
 Progress = Callable[[int], None]
 # What follows once the figures stand, by name: called with the day, in the institution's scope and a transaction of
