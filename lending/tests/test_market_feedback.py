@@ -110,6 +110,7 @@ class TestWhatALenderHears:
         browser.sign_in(_user(manager))
         page = browser.get(reverse("lending:desk_matching", args=[lenders[0].slug])).content.decode()
         assert "Entre entidades" in page
+        assert "Eligieron otra" in page
         assert "3.0" in page
 
     def test_the_person_rates_on_the_page(self, lenders, person, platform):  # noqa: F811

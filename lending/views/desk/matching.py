@@ -79,6 +79,8 @@ def matching_page(request: Request, slug: str) -> HttpResponse:
         ],
         **_tables(start),
         "national": _tables(start, national=True),
+        "national_columns": [_("Producto"), *_heads(national=True)],
+        "national_place_columns": [_("Lugar en la lista"), *_heads(national=True)],
         "why_columns": [_("Motivo"), (_("Respuestas"), "r"), (_("Solicitudes"), "r")],
         "why": [[_template(code), str(answers), str(people)] for code, answers, people in report.why_not(start)],
         "trials": [_trial(one, start) for one in trials],
@@ -126,8 +128,9 @@ def _of(part: int, whole: int) -> str:
     return f"{part} ({_share(part, whole)})" if part else "0"
 
 
-def _heads() -> Iterable[tuple[str, str]]:
-    words = (_("Hechas"), _("Elegidas"), _("No las quisieron"), _("Vencidas"), _("Vigentes"), _("Calificación"))
+def _heads(*, national: bool = False) -> Iterable[tuple[str, str]]:
+    no = _("Eligieron otra") if national else _("No las quisieron")
+    words = (_("Hechas"), _("Elegidas"), no, _("Vencidas"), _("Vigentes"), _("Calificación"))
     return [(word, "r") for word in words]
 
 
