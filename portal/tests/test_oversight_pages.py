@@ -119,7 +119,7 @@ def test_a_mandate_over_some_days_shows_those_and_still_verifies_the_whole_chain
     assert f"{LENDER}objects/" not in page
     assert f"Datos del {yesterday:%d/%m/%Y}" in page_of(browser, "/oversight/")
     browser.post(f"{LENDER}verify/")
-    assert "está íntegra" in page_of(browser)
+    assert "Verificamos la cadena completa: está íntegra" in page_of(browser)
     days = {"begins": yesterday.isoformat(), "ends": today().isoformat()}
     refused = browser.post(f"{LENDER}evidence/", days)
     assert refused.status_code == 422
