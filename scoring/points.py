@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import operator
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -61,11 +62,12 @@ def half_up(value: float) -> int:
 
 def whole_points(exact: Sequence[float], total: int) -> list[int]:
     """Whole numbers near `exact` that add up to `total`: the largest remainders are rounded up, ties go first."""
-    points = [math.floor(value) for value in exact]
+    points = list(map(math.floor, exact))
     left = total - sum(points)
     if left == 0:
         return points
-    order = sorted(range(len(exact)), key=lambda index: points[index] - exact[index])
+    # A list's own look-up is called in a third of a lambda's time.
+    order = sorted(range(len(exact)), key=list(map(operator.sub, points, exact)).__getitem__)
     while left > 0:
         for index in order[:left]:
             points[index] += 1

@@ -92,25 +92,7 @@ class Tables:
         return (*self.names, *(f"{self.names[p.first]} & {self.names[p.second]}" for p in self.pairs))
 
     @cached_property
-    def _plan(self) -> tuple[list[tuple[Any, ...]], list[tuple[Any, ...]]]:
-        singles = [(table.edges, table.values) for table in self.singles]
-        pairs = [(p.first, p.second, p.first_edges, p.second_edges, p.values) for p in self.pairs]
-        return singles, pairs
-
-    def contributions(self, row: Sequence[float]) -> list[float]:
-        """What each part adds to one applicant's raw log-odds. `row` holds feature values, NaN where missing."""
-        singles, pairs = self._plan
-        added = [values[bisect_right(edges, value)] for value, (edges, values) in zip(row, singles, strict=True)]
-        for first, second, first_edges, second_edges, values in pairs:
-            added.append(values[bisect_right(first_edges, row[first])][bisect_right(second_edges, row[second])])
-        return added
-
-    def margin(self, row: Sequence[float]) -> float:
-        """One applicant's raw log-odds."""
-        return sum(self.contributions(row), self.base)
-
-    @cached_property
-    def _arrays(self) -> tuple[list[tuple[Binning, np.ndarray]], list[tuple[Any, ...]]]:
+    def _merged(self) -> tuple[list[tuple[np.ndarray, np.ndarray]], list[tuple[Any, ...]]]:
         """One list of edges per feature, its pairs' included, and from its bins to the places in each grid."""
         cuts = [set(table.cuts) for table in self.singles]
         for pair in self.pairs:
@@ -118,7 +100,7 @@ class Tables:
             cuts[pair.second].update(pair.second_cuts)
         edges = [np.array([*sorted(own), INFINITY]) for own in cuts]
         singles = [
-            (Binning(edges[index]), np.array(table.values)[_bins_of(table.edges, edges[index])])
+            (edges[index], np.array(table.values)[_bins_of(table.edges, edges[index])])
             for index, table in enumerate(self.singles)
         ]
         pairs = [
@@ -132,6 +114,33 @@ class Tables:
             for p in self.pairs
         ]
         return singles, pairs
+
+    @cached_property
+    def _plan(self) -> tuple[list[list[float]], list[list[float]], list[tuple[Any, ...]]]:
+        singles, pairs = self._merged
+        return (
+            [edges.tolist() for edges, _ in singles],
+            [values.tolist() for _, values in singles],
+            [(first, second, *(array.tolist() for array in arrays)) for first, second, *arrays in pairs],
+        )
+
+    def contributions(self, row: Sequence[float]) -> list[float]:
+        """What each part adds to one applicant's raw log-odds. `row` holds feature values, NaN where missing."""
+        edges, singles, pairs = self._plan
+        bins = list(map(bisect_right, edges, row))
+        added = [values[place] for values, place in zip(singles, bins, strict=True)]
+        for first, second, row_starts, places, grid in pairs:
+            added.append(grid[row_starts[bins[first]] + places[bins[second]]])
+        return added
+
+    def margin(self, row: Sequence[float]) -> float:
+        """One applicant's raw log-odds."""
+        return sum(self.contributions(row), self.base)
+
+    @cached_property
+    def _arrays(self) -> tuple[list[tuple[Binning, np.ndarray]], list[tuple[Any, ...]]]:
+        singles, pairs = self._merged
+        return [(Binning(edges), values) for edges, values in singles], pairs
 
     def contribution_columns(self, X: np.ndarray, into: np.ndarray | None = None) -> np.ndarray:
         """What each part adds, for a batch: float64[parts, n], a row per part, in `into` if given.

@@ -7,7 +7,7 @@ say how much each row counts; the other kinds of model are in `learners`.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 import numpy as np
@@ -16,6 +16,8 @@ from scipy.special import ndtri
 MOST_ROUNDS = 3_000
 PATIENCE = 40
 MOST_LOGIT = 9.0
+MANY_ROWS = 20_000
+TREES_OF_MANY = 64
 
 
 Weights = np.ndarray | None
@@ -291,6 +293,13 @@ def fill_below(X: np.ndarray) -> np.ndarray:
 def filled(X: np.ndarray, fill: np.ndarray) -> np.ndarray:
     """Missing values below all others, in the 32 bits that the trees were grown on."""
     return np.where(np.isnan(X), fill, X).astype(np.float32)
+
+
+def members_for(rows: int) -> tuple[Member, ...]:
+    """The stack's members; with many rows each tree of the forest is steadier, and fewer of them do as well."""
+    if rows <= MANY_ROWS:
+        return MEMBERS
+    return tuple(replace(one, trees=TREES_OF_MANY) if isinstance(one, RandomTrees) else one for one in MEMBERS)
 
 
 MEMBERS: tuple[Member, ...] = (

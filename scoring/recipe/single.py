@@ -16,11 +16,11 @@ from scoring.calibration import Calibration, calibration_document, calibration_f
 from scoring.evaluation import calibration_slope, ece, log_loss
 from scoring.recipe.encoding import TableEncoder
 from scoring.recipe.learners import DecisionTree, GradientBoosting, NeuralNetwork, RandomForest
-from scoring.recipe.members import BoostedTrees, Fitted, Member, RandomTrees, RankLogistic, Weights
+from scoring.recipe.members import MANY_ROWS, BoostedTrees, Fitted, Member, RandomTrees, RankLogistic, Weights
 from scoring.recipe.neural import KerasNetwork
 from scoring.recipe.packing import pack, unpack
 from scoring.recipe.searching import search
-from scoring.recipe.stack import FOLDS, FOLDS_OF_MANY, MANY_ROWS, Progress
+from scoring.recipe.stack import FOLDS, FOLDS_OF_MANY, Progress
 from scoring.training import CannotTrain, check_trainable, stratified_folds
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ import numpy as np
 
 from scoring.calibration import Calibration, calibration_document, calibration_from, choose_calibration
 from scoring.recipe.encoding import TableEncoder
-from scoring.recipe.members import MEMBERS, Fitted
+from scoring.recipe.members import MANY_ROWS, MEMBERS, Fitted, members_for
 from scoring.recipe.packing import pack, unpack
 from scoring.stacking import stack_weights
 from scoring.training import check_trainable, stratified_folds
@@ -18,7 +18,6 @@ from scoring.training import check_trainable, stratified_folds
 if TYPE_CHECKING:
     import pandas as pd
 
-MANY_ROWS = 20_000
 FOLDS, FOLDS_OF_MANY = 5, 3
 
 Progress = Callable[[str, int, int], None]
@@ -92,7 +91,7 @@ def train_stack(
     X = encoder.fit(frame, outcomes, folds)
     out_of_fold = np.empty((len(outcomes), len(MEMBERS)))
     fitted: dict[str, list[Fitted]] = {}
-    for place, member in enumerate(MEMBERS):
+    for place, member in enumerate(members_for(len(outcomes))):
         if progress:
             progress(member.name, place, len(MEMBERS))
         for fold in range(folds.max() + 1):
