@@ -17,7 +17,7 @@ MOST_ROUNDS = 3_000
 PATIENCE = 40
 MOST_LOGIT = 9.0
 MANY_ROWS = 20_000
-TREES_OF_MANY = 64
+TREES_OF_MANY, FLAT = 64, 2
 
 
 Weights = np.ndarray | None
@@ -296,10 +296,14 @@ def filled(X: np.ndarray, fill: np.ndarray) -> np.ndarray:
 
 
 def members_for(rows: int) -> tuple[Member, ...]:
-    """The stack's members; with many rows each tree of the forest is steadier, and fewer of them do as well."""
+    """The stack's members; many rows need fewer trees in the forest, and deeper trees say all that flat ones do."""
     if rows <= MANY_ROWS:
         return MEMBERS
-    return tuple(replace(one, trees=TREES_OF_MANY) if isinstance(one, RandomTrees) else one for one in MEMBERS)
+    return tuple(
+        replace(one, trees=TREES_OF_MANY) if isinstance(one, RandomTrees) else one
+        for one in MEMBERS
+        if not (isinstance(one, BoostedTrees) and one.depth <= FLAT)
+    )
 
 
 MEMBERS: tuple[Member, ...] = (

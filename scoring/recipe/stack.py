@@ -89,11 +89,12 @@ def train_stack(
     folds = stratified_folds(outcomes, FOLDS_OF_MANY if len(outcomes) > MANY_ROWS else FOLDS, seed)
     encoder = TableEncoder(columns)
     X = encoder.fit(frame, outcomes, folds)
-    out_of_fold = np.empty((len(outcomes), len(MEMBERS)))
+    members = members_for(len(outcomes))
+    out_of_fold = np.empty((len(outcomes), len(members)))
     fitted: dict[str, list[Fitted]] = {}
-    for place, member in enumerate(members_for(len(outcomes))):
+    for place, member in enumerate(members):
         if progress:
-            progress(member.name, place, len(MEMBERS))
+            progress(member.name, place, len(members))
         for fold in range(folds.max() + 1):
             held_out = folds == fold
             own = None if weights is None else weights[~held_out]

@@ -155,6 +155,14 @@ def test_the_stack_comes_back_from_its_file_and_the_same_run_gives_the_same_byte
     assert b"pickle" not in content
 
 
+def test_a_stack_of_many_rows_has_fewer_members_and_comes_back_too(table, monkeypatch):
+    monkeypatch.setattr("scoring.recipe.members.MANY_ROWS", 100)
+    trained = train_stack(table.frame, table.outcomes, COLUMNS)
+    assert list(trained.fitted) == ["xgboost-4", "xgboost-7", "rank-logistic", "extra-trees"]
+    again = load_stack(trained.dump({}))
+    np.testing.assert_array_equal(again.probabilities(table.frame), trained.probabilities(table.frame))
+
+
 def test_the_trees_kept_as_arrays_say_what_scikit_learn_says(table):
     from scoring.recipe.members import RandomTrees, filled
 

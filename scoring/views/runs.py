@@ -29,7 +29,7 @@ def train(request: InstitutionRequest, slug: str, dataset_id: UUID) -> HttpRespo
     form = TrainForm(request.POST, dated=bool(dataset.profile.get("as_of")))
     if not form.is_valid() or not dataset.file:
         wrong = [error for name in ("odds", "pdo") for error in form.errors.get(name, [])]
-        messages.error(request, wrong[0] if wrong else _("Elige el modelo y cómo se mide."))
+        messages.error(request, str(wrong[0]) if wrong else _("Elige el modelo y cómo se mide."))
         return redirect("scoring:dataset", slug, dataset_id)
     run = start_run(
         segment=dataset.segment,
