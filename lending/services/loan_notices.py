@@ -27,7 +27,7 @@ def loan_notices(institution: Institution, events: Sequence[OutboxEvent]) -> lis
     """A text message and a mail for each event, as far as the borrower can be reached; unsaved."""
     paid = Repayment.objects.in_bulk([UUID(event.subject_id) for event in events if event.name in PAYMENTS])
     changes = Restructure.objects.in_bulk([UUID(event.subject_id) for event in events if event.name == TO_SIGN])
-    of_others: dict[UUID, UUID] = {row.pk: row.loan_id for row in (*paid.values(), *changes.values())}
+    of_others = {row.pk: row.loan_id for row in paid.values()} | {row.pk: row.loan_id for row in changes.values()}
     about = {event.pk: of_others.get(UUID(event.subject_id), UUID(event.subject_id)) for event in events}
     loans = Loan.objects.select_related("applicant__user", "contract").in_bulk(list(about.values()))
     notices: list[Notification] = []
