@@ -86,7 +86,8 @@ FROM sums CROSS JOIN LATERAL (VALUES ('1401', -coalesce(current, 0)), ('1404', -
 def run(loans: int = 100_000, rounds: int = 3, seed: int = 20261126, keep: bool = False) -> dict[str, Any]:
     """Loans a second of both sides on one and two connections, their ratios, and the machine beside each."""
     first = today() - timedelta(days=2 * rounds + 1)  # the last day is left for the pages
-    institution = _book(loans, seed, first)
+    institution, neighbour = _book(loans, seed, first), pages.book(NEIGHBOUR_LOANS)
+    pages.latencies(neighbour, lambda: True)  # pages that do not open say so before the long part
     sides: dict[str, list[dict[str, Any]]] = {f"{side}_{count}": [] for side in (*BARE, "close") for count in (1, 2)}
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_backend_pid()")
@@ -130,7 +131,7 @@ def run(loans: int = 100_000, rounds: int = 3, seed: int = 20261126, keep: bool 
             },
         },
         "first_close": opening, "runs": sides, "steps_of_the_last": steps,
-        "pages_of_another_institution": _pages_meanwhile(institution, day + timedelta(days=1)),
+        "pages_of_another_institution": _pages_meanwhile(institution, neighbour, day + timedelta(days=1)),
         "peak_megabytes": peak_megabytes(),
     }  # fmt: skip
     if not keep:
@@ -207,9 +208,8 @@ def _close(institution: Institution, on: date, count: int) -> None:
     close_day(institution_id=institution.pk, actor=SYSTEM, on=on, connections=count)
 
 
-def _pages_meanwhile(institution: Institution, on: date) -> dict[str, Any]:
+def _pages_meanwhile(institution: Institution, other: Institution, on: date) -> dict[str, Any]:
     """Milliseconds of another institution's pages, alone and while a close runs on two connections."""
-    other = pages.book(NEIGHBOUR_LOANS)
     _pay(institution, on)
     alone = pages.latencies(other, pages.for_seconds(QUIET_SECONDS))
     with ThreadPoolExecutor(1) as pool:
