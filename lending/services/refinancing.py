@@ -18,6 +18,7 @@ from accounts import audit, outbox
 from accounts.actors import Actor
 from accounts.clock import today
 from accounts.errors import InvalidInput, InvalidState, NotFound
+from accounts.formats import format_day
 from accounts.models import Institution
 from accounts.numbering import LOANS, RECEIPTS, next_number
 from lending.ledger import IN_TRANSIT, Line, Standing, disbursement_lines, refinancing_lines
@@ -71,6 +72,7 @@ def contract_of(work: LoanWork, row: Restructure, actor: Actor, on: date) -> Con
     """The same with the loan locked already."""
     if row.status != Restructure.Status.AUTHORISED:
         raise InvalidState(_("Esta refinanciación no espera una firma."))
+    _refuse_the_past(work, on)
     standing = row.contracts.exclude(status=Contract.Status.CANCELLED).first()
     payoff = work.state(on).payoff.total
     if standing is not None:
@@ -97,6 +99,7 @@ def refinance(work: LoanWork, row: Restructure, contract: Contract) -> Loan:
     The acts are those of who proposed and who authorised. Raises InvalidState when what is owed is not what was signed.
     """
     old = work.loan
+    _refuse_the_past(work, row.on)
     amount = work.state(row.on).payoff.total
     if amount != contract.amount:
         raise InvalidState(
@@ -150,6 +153,14 @@ def refinance(work: LoanWork, row: Restructure, contract: Contract) -> Loan:
     )
     outbox.publish("lending.loan.booked", new)
     return new
+
+
+def _refuse_the_past(work: LoanWork, on: date) -> None:
+    """Raise InvalidState for a day before the one the loan stands at: what advances paid since would be undone."""
+    if (day := work.day(on)) > on:
+        raise InvalidState(
+            _("Este crédito ya está calculado al %(day)s: refináncialo ese día o después.") % {"day": format_day(day)}
+        )
 
 
 def _successor(old: Loan, row: Restructure, contract: Contract, deferred: Decimal) -> Loan:

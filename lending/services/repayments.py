@@ -189,7 +189,7 @@ def pay_off_loan(
     if posted:
         return posted
     _nothing_later(work, receipt.on)
-    needed = work.state(receipt.on).payoff.total
+    needed = work.payoff(receipt.on).total
     if amount is not None and amount != needed:
         raise InvalidInput(
             fields={"amount": [_("Para cancelar este día hacen falta %(amount)s.") % {"amount": format_money(needed)}]}

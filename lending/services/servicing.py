@@ -22,7 +22,7 @@ from lending.ledger import CURRENT, MONEY_ACCOUNT, REFINANCED, Line, Standing, c
 from lending.models import Allocation, Installment, Loan, Repayment
 from lending.money import CENT, ZERO, format_money
 from lending.schedules.servicing import PARTS, Event, Payment
-from lending.schedules.state import LineState, LoanState
+from lending.schedules.state import LineState, LoanState, Payoff
 from lending.schedules.terms import InvalidTerms
 from lending.selectors.loans import LoanFacts, facts_of
 from lending.services.ledger import accounting_day, post_journal
@@ -72,6 +72,10 @@ class LoanWork:
             return self.facts.after(list(events), self.day(on))
         except InvalidTerms as error:
             raise InvalidState(error.message) from error
+
+    def payoff(self, on: date) -> Payoff:
+        """What leaves nothing on that day, after which nothing happened: what advances paid later is undone."""
+        return self.facts.state(on).payoff
 
     def last_event_on(self) -> date | None:
         """The day of the last thing that happened since disbursement."""

@@ -200,6 +200,14 @@ def people(institution) -> dict[str, Any]:
     terms={},
     chosen=[("paid", 3, 20, 1), ("refinanced", 40, 40, 5), ("paid", 3, 20, 1), ("charged_off", 60, 1, 0)],
 )
+@example(  # forgiven, reversed before it, rescheduled: a refinancing replays what was collected
+    terms={"insurance": Insurance(Decimal("0.00075"))},
+    chosen=[
+        ("paid", 19, 74, 4), ("paid", 29, 66, 7), ("forgiven", 11, 79, 6), ("reversed", 14, 98, 6),
+        ("rescheduled", 1, 30, 9), ("paid", 19, 74, 4), ("forgiven", 0, 96, 3), ("paid", 16, 44, 6),
+        ("refinanced", 25, 72, 3),
+    ],
+)  # fmt: skip
 @given(terms=loans, chosen=st.lists(acts, min_size=1, max_size=9))
 def test_money_is_never_lost_duplicated_or_invented(institution, people, terms, chosen):
     with transaction.atomic():

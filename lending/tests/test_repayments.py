@@ -257,6 +257,14 @@ class TestPayoff:
         assert 2500 < paid.amount < 2510
         assert check(loan).advance == 0
 
+    def test_of_a_day_before_an_advance_was_used_costs_what_that_day_costs(self, loan, cashier):
+        record_repayment(loan_id=loan.pk, actor=cashier, amount=Decimal(700), on=START + timedelta(days=2))
+        quote = loan_state(loan, START + timedelta(days=5)).payoff.total
+        assert use_advances(on=FIRST_DUE) == 1
+        assert pay_off_loan(loan_id=loan.pk, actor=cashier, on=START + timedelta(days=5)).amount == quote
+        loan = check(loan)
+        assert (loan.status, loan.advance, loan.principal_outstanding) == (Status.PAID, 0, 0)
+
     def test_may_need_no_new_money_and_the_rest_goes_back(self, loan, cashier, approver):
         total = sum(line.total for line in lines(loan))
         for amount in (total / 2).quantize(Decimal("0.01")), total - (total / 2).quantize(Decimal("0.01")):
