@@ -32,9 +32,9 @@ CREATE TEMP TABLE made AS SELECT n, gen_random_uuid() AS a, gen_random_uuid() AS
   (ARRAY['08','15','21','06'])[1 + n %% 4] AS region, 18 + (n * 7) %% 60 AS age
   FROM generate_series(1, {size}) n;
 INSERT INTO scoring_scoringmodel (id, segment, name, algorithm, dataset_id, status, file, sha256, feature_set,
-  parameters, metrics, evaluation, traffic, reference)
+  parameters, metrics, evaluation, traffic, reference, motives)
   SELECT ('00000000-0000-7000-8000-00000000000' || m)::uuid, 'household', 'B-' || m, 'additive', gen_random_uuid(),
-  'retired', 'x', repeat('0', 64), '{{}}', '{{}}', '{{}}', '{{}}', 0, '{{}}' FROM generate_series(1, 3) m;
+  'retired', 'x', repeat('0', 64), '{{}}', '{{}}', '{{}}', '{{}}', 0, '{{}}', '{{}}' FROM generate_series(1, 3) m;
 INSERT INTO lending_product (id, institution_id, code, name, segment)
   SELECT ('00000000-0000-7000-8000-0000000000a' || m)::uuid, {i}, 'p' || m, 'Producto ' || m, 'household'
   FROM generate_series(1, 3) m;

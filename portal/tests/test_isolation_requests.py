@@ -9,6 +9,7 @@ import re
 import threading
 
 import pytest
+from django.conf import settings
 from django.core.handlers.wsgi import WSGIHandler
 from django.db import connection
 from django.test import Client
@@ -20,6 +21,7 @@ from accounts.tests.factories import InstitutionFactory, MembershipFactory
 from portal.tests import isolation_urls
 
 BACKEND = "allauth.account.auth_backends.AuthenticationBackend"
+SESSION = settings.SESSION_COOKIE_NAME
 pytestmark = [pytest.mark.transactional, pytest.mark.urls("portal.tests.isolation_urls")]
 
 
@@ -193,7 +195,7 @@ class Soak:
             "SERVER_PORT": "443",
             "SERVER_PROTOCOL": "HTTP/1.1",
             "REMOTE_ADDR": "127.0.0.1",
-            "HTTP_COOKIE": f"sessionid={dice.choice(self.users)}" if self.users and dice.random() < 0.5 else "",
+            "HTTP_COOKIE": f"{SESSION}={dice.choice(self.users)}" if self.users and dice.random() < 0.5 else "",
             "wsgi.url_scheme": "https",
             "wsgi.input": io.BytesIO(),
             "wsgi.errors": io.StringIO(),
@@ -225,7 +227,7 @@ def soak(requests, threads):
         member = MembershipFactory(institution=lender).user
         browser = Client()
         browser.force_login(member, backend=BACKEND)
-        sessions.append(browser.cookies["sessionid"].value)
+        sessions.append(browser.cookies[SESSION].value)
     running = Soak(lenders, requests, threads, sessions)
     running.run()
     return running
