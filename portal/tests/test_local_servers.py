@@ -150,6 +150,7 @@ def test_a_killed_redis_is_started_again(place, user):
 def test_servers_die_with_their_keeper_and_start_anew(place, user):
     servers = Servers(place, durable=False)
     os.kill(servers.state()["pid"], signal.SIGKILL)
+    assert wait_until(lambda: not servers.kept(), 5)  # until then its servers still answer
     servers.attach()
     try:
         assert servers.ready()
