@@ -171,6 +171,7 @@ EVENTS: Final[dict[str, Any]] = {
     "lending.restructure.proposed": _("Cambio del crédito propuesto"),
     "lending.prepayment.asked": _("Pago anticipado pedido"),
     "lending.prepayment.done": _("Pago anticipado pedido, aplicado"),
+    "lending.prepayment.reopened": _("Pedido de pago anticipado abierto otra vez"),
     "lending.prepayment.withdrawn": _("Pedido de pago anticipado retirado"),
     "lending.prepayment.expired": _("Pedido de pago anticipado vencido"),
     "lending.repayment.choice_defaulted": _("Plazo para elegir vencido: termina antes"),

@@ -62,6 +62,7 @@ class PromiseToPay(InstitutionOwned):
     due_on = models.DateField()
     made_by = models.ForeignKey(User, models.PROTECT, null=True, blank=True, related_name="+")
     resolved_on = models.DateField(null=True, blank=True)
+    cancel_reason = models.CharField(max_length=400, blank=True, db_default="")
 
     class Meta(InstitutionOwned.Meta):
         constraints: ClassVar = [

@@ -127,6 +127,7 @@ class Loan(InstitutionOwned):
     closed_on = models.DateField(null=True, blank=True)
     charged_off_on = models.DateField(null=True, blank=True)
     judicial_on = models.DateField(null=True, blank=True)
+    given_up_reason = models.CharField(max_length=400, blank=True, db_default="")  # why it, or a part, was not paid out
     is_refinanced = models.BooleanField(default=False)  # born of a refinancing: CAR counts it
     is_rescheduled = models.BooleanField(default=False)
     deferred_yield = MoneyField(default=0)  # interest a refinancing made principal: income as the principal is paid

@@ -14,6 +14,7 @@ from accounts.clock import today
 from accounts.errors import InvalidInput, InvalidState, NotFound
 from accounts.tenancy.scope import current_institution_id
 from lending.models import ContactNote, Loan, PromiseToPay
+from lending.services.servicing import kept_reason
 
 LONGEST_PROMISE_DAYS: Final = 30  # later than that is no promise but a new plan: that is a rescheduling
 COLLECTED: Final = (Loan.Status.ACTIVE, Loan.Status.CHARGED_OFF)
@@ -91,10 +92,9 @@ def cancel_promise(*, promise_id: UUID, actor: Actor, reason: str) -> PromiseToP
         return promise
     if promise.status != PromiseToPay.Status.OPEN:
         raise InvalidState(_("Esta promesa ya venció y no se puede anular."))
-    if not reason.strip():
-        raise InvalidInput(fields={"reason": [_("Escribe por qué se anula la promesa")]})
-    promise.status, promise.resolved_on = PromiseToPay.Status.CANCELLED, today()
-    promise.save(update_fields=["status", "resolved_on"])
+    text = kept_reason(reason, _("Escribe por qué se anula la promesa"), shortest=1)
+    promise.status, promise.resolved_on, promise.cancel_reason = PromiseToPay.Status.CANCELLED, today(), text
+    promise.save(update_fields=["status", "resolved_on", "cancel_reason"])
     audit.record(actor, "lending.promise.cancelled", promise, loan=promise.loan_id)
     return promise
 

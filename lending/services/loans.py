@@ -25,7 +25,16 @@ from lending.parameters import legal_values_on
 from lending.schedules import InvalidTerms, LoanTerms, build_schedule
 from lending.schedules.contract import read_request, write_request
 from lending.selectors.loans import LoanFacts, paid_tranches
-from lending.services.servicing import LoanWork, begin_work, catch_up, checked_day, lock_loan, require_status, settle
+from lending.services.servicing import (
+    LoanWork,
+    begin_work,
+    catch_up,
+    checked_day,
+    kept_reason,
+    lock_loan,
+    require_status,
+    settle,
+)
 from scoring.models import Segment
 
 REQUIRED_PAPERS: Final = (Document.Kind.IDENTITY_FRONT, Document.Kind.IDENTITY_BACK)
@@ -248,8 +257,7 @@ def give_up_parts(*, loan_id: UUID, actor: Actor, reason: str) -> Loan:
     loan = work.loan
     if work.pending_tranches <= 0:
         return loan
-    if len(reason.strip()) < SHORTEST_REASON:
-        raise InvalidInput(fields={"reason": [_("Escribe el motivo.")]})
+    loan.given_up_reason = kept_reason(reason, _("Escribe el motivo."), shortest=SHORTEST_REASON)
     catch_up(work, today())
     given_up = loan.principal - loan.disbursed
     waiting = Disbursement.objects.filter(loan_id=loan.pk, status=Disbursement.Status.REQUESTED)
@@ -261,7 +269,7 @@ def give_up_parts(*, loan_id: UUID, actor: Actor, reason: str) -> Loan:
     )
     loan.principal = loan.disbursed
     work.facts.tranches = paid_tranches(loan)
-    settle(work, event="lending.loan.parts_given_up", on=today(), save=("terms", "principal"))
+    settle(work, event="lending.loan.parts_given_up", on=today(), save=("terms", "principal", "given_up_reason"))
     audit.record(actor, "lending.loan.parts_given_up", loan, amount=given_up, number=loan.number)
     outbox.publish("lending.loan.parts_given_up", loan)
     return loan
@@ -275,11 +283,10 @@ def cancel_loan(*, loan_id: UUID, actor: Actor, reason: str) -> Loan:
     if loan.status == Status.CANCELLED:
         return loan
     require_status(loan, (Status.APPROVED,))
-    if len(reason.strip()) < SHORTEST_REASON:
-        raise InvalidInput(fields={"reason": [_("Escribe el motivo.")]})
+    loan.given_up_reason = kept_reason(reason, _("Escribe el motivo."), shortest=SHORTEST_REASON)
     Disbursement.objects.filter(loan_id=loan.pk).update(status=Disbursement.Status.CANCELLED)
     loan.status, loan.closed_on = Status.CANCELLED, today()
-    loan.save(update_fields=["status", "closed_on"])
+    loan.save(update_fields=["status", "closed_on", "given_up_reason"])
     audit.record(actor, "lending.loan.cancelled", loan, number=loan.number)
     outbox.publish("lending.loan.cancelled", loan)
     return loan

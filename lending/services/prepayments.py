@@ -77,11 +77,15 @@ def fulfil(asked: PrepaymentRequest, repayment: Repayment, actor: Actor) -> None
     _close(asked, actor, Status.DONE, repayment=repayment.pk)
 
 
-def reopen(repayment: Repayment) -> None:
+def reopen(repayment: Repayment, actor: Actor) -> None:
     """The payment was taken back: what was asked waits for its money again, while its days last."""
-    asked = PrepaymentRequest.objects.filter(repayment_id=repayment.pk, status=Status.DONE, valid_until__gte=today())
-    if open_request(repayment.loan_id) is None:
-        asked.update(status=Status.OPEN, repayment=None, closed_at=None)
+    done = PrepaymentRequest.objects.filter(repayment_id=repayment.pk, status=Status.DONE, valid_until__gte=today())
+    asked = done.first()
+    if asked is None or open_request(repayment.loan_id) is not None:
+        return
+    asked.status, asked.repayment, asked.closed_at = Status.OPEN, None, None
+    asked.save(update_fields=["status", "repayment", "closed_at"])
+    audit.record(actor, "lending.prepayment.reopened", asked, loan=asked.loan_id)
 
 
 def expire_prepayments(*, institution_id: int) -> int:

@@ -32,7 +32,7 @@ RUNNING: Final = (Loan.Status.APPROVED, Loan.Status.ACTIVE, Loan.Status.CHARGED_
 # Frozen figures of the program and the ledger: amounts and codes, no name, no document, no address.
 FIGURES: Final = (
     *("lending.Assessment", "lending.Offer", "scoring.Score", "scoring.ShadowScore", "scoring.Outcome"),
-    *("lending.Installment", "lending.Allocation", "lending.LedgerEntry", "lending.PromiseToPay"),
+    *("lending.Installment", "lending.Allocation", "lending.LedgerEntry"),
     *("lending.DailyLoanState", "lending.DebtorDay", "lending.RunningInstallment", "lending.GroupLoan"),
     *("lending.GroupMember", "lending.Guarantee", "lending.MarketEcho"),
     "lending.PrepaymentRequest",
@@ -62,7 +62,8 @@ RULES: Final[dict[str, Rule]] = {
     "lending.Decision": {"rationale": ""},
     "lending.ContactNote": {"note": ""},
     "lending.Contract": {"summary": {}, "signature": {}, "signed_by_id": None, "stored_name": ""},
-    "lending.Loan": {"external_ref": ""},
+    "lending.Loan": {"external_ref": "", "given_up_reason": ""},
+    "lending.PromiseToPay": {"cancel_reason": ""},
     "lending.Disbursement": {"account": "", "external_ref": ""},
     "lending.Repayment": {"external_ref": "", "reversal_reason": ""},
     "lending.Restructure": {"reason": ""},

@@ -25,7 +25,15 @@ from lending.selectors.loans import in_order
 from lending.selectors.prepayments import open_request
 from lending.services.ledger import accounting_day, post_journal
 from lending.services.prepayments import fulfil, reopen
-from lending.services.servicing import LoanWork, begin_work, checked_day, refuse_pending, require_status, settle
+from lending.services.servicing import (
+    LoanWork,
+    begin_work,
+    checked_day,
+    kept_reason,
+    refuse_pending,
+    require_status,
+    settle,
+)
 
 TAXED: Final = frozenset({"cash"})  # Ley 28194 art. 9: paid to a lender without an account; banks tax their own
 LEGAL_VALUES: Final = ("itf_rate", "itf_step", "prepayment_installments")
@@ -205,7 +213,7 @@ def reverse_repayment(*, repayment_id: UUID, actor: Actor, reason: str) -> Repay
     InvalidState for one already reversed, one of a refinancing, or one from before a charge-off.
     """
     actor.require("lending.reverse_repayment")
-    text = _reason(reason)
+    text = kept_reason(reason, _("Escribe el motivo."), shortest=SHORTEST_REASON, longest=200)
     loan_id = Repayment.objects.filter(pk=repayment_id).values_list("loan_id", flat=True).first()
     if loan_id is None:
         raise NotFound
@@ -224,7 +232,7 @@ def reverse_repayment(*, repayment_id: UUID, actor: Actor, reason: str) -> Repay
     repayment.reversed_by_id, repayment.reversed_at = actor.user_id, timezone.now()
     repayment.reversal_reason = text
     repayment.save(update_fields=["status", "reversed_by", "reversed_at", "reversal_reason"])
-    reopen(repayment)
+    reopen(repayment, actor)
     work.facts.repayments.remove(repayment)
     settle(
         work, event="lending.repayment.reversed", on=today(), subject_id=repayment.pk, money=-repayment.amount,
@@ -407,10 +415,3 @@ def _tax(work: LoanWork, amount: Decimal, receipt: Receipt) -> Decimal:
         return ZERO
     rate, step = (_value(work, code, receipt.on) for code in ("itf_rate", "itf_step"))
     return transaction_tax(amount, rate, step)
-
-
-def _reason(text: str) -> str:
-    cleaned = text.replace("\x00", "").strip()[:200]
-    if len(cleaned) < SHORTEST_REASON:
-        raise InvalidInput(fields={"reason": [_("Escribe el motivo.")]})
-    return cleaned

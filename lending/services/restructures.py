@@ -30,7 +30,7 @@ from lending.schedules.state import LoanState
 from lending.selectors.risk import last_state
 from lending.services.contracts import cancel_open
 from lending.services.refinancing import contract_of, new_terms, refinance
-from lending.services.servicing import LoanWork, begin_work, catch_up, refuse_pending, settle
+from lending.services.servicing import LoanWork, begin_work, catch_up, kept_reason, refuse_pending, settle
 
 SHORTEST_REASON: Final = 10
 CHARGES: Final = {  # what may be passed on: third parties' services the borrower asked for or the law lets recover
@@ -168,7 +168,7 @@ def add_charge(
         raise InvalidInput(fields={"concept": [_("Elige un gasto de la lista.")]})
     day = on or today()
     event = Event(kind=EventKind.CHARGE, on=day, amount=_money(amount))
-    text = _reason(reason)
+    text = kept_reason(reason, _("Escribe el motivo, con sus hechos."), shortest=SHORTEST_REASON)
     work = begin_work(loan_id, statuses=LIVING)
     _not_before_the_last(work, day)
     row = _stored(work, actor, Kind.CHARGE, day, text, {**write_event(event), "concept": concept})
@@ -266,7 +266,7 @@ def _propose(
 ) -> Restructure:
     """A checked proposal; the open one of the same kind comes back."""
     actor.require("lending.propose_restructure")
-    text = _reason(reason)
+    text = kept_reason(reason, _("Escribe el motivo, con sus hechos."), shortest=SHORTEST_REASON)
     statuses = {Kind.UNDO_CHARGE_OFF: (Status.CHARGED_OFF,), Kind.WAIVER: OWED}.get(Kind(kind), LIVING)
     work = begin_work(loan_id, statuses=statuses)
     _not_before_the_last(work, on)
@@ -416,10 +416,3 @@ def _money(amount: Decimal) -> Decimal:
     if cents <= 0:
         raise InvalidInput(fields={"amount": [_("Escribe un monto mayor que cero, con dos decimales como máximo.")]})
     return amount
-
-
-def _reason(text: str) -> str:
-    cleaned = text.replace("\x00", "").strip()[:400]
-    if len(cleaned) < SHORTEST_REASON:
-        raise InvalidInput(fields={"reason": [_("Escribe el motivo, con sus hechos.")]})
-    return cleaned

@@ -105,6 +105,14 @@ def begin_work(loan_id: UUID, *, statuses: Iterable[str] = (Status.ACTIVE,)) -> 
     return work
 
 
+def kept_reason(text: str, ask: str, *, shortest: int, longest: int = 400) -> str:
+    """A reason in somebody's words, ready to be kept. Raises InvalidInput (`ask`) where there is none."""
+    cleaned = " ".join(text.replace("\x00", "").split())[:longest]
+    if len(cleaned) < shortest:
+        raise InvalidInput(fields={"reason": [ask]})
+    return cleaned
+
+
 def require_status(loan: Loan, statuses: Iterable[str]) -> None:
     """Raise InvalidState, in words, unless the loan is in one of these states."""
     if loan.status in statuses:

@@ -104,6 +104,7 @@ class TestPromises:
             cancel_promise(promise_id=promise.pk, actor=collector, reason=" ")
         for _again in range(2):
             assert cancel_promise(promise_id=promise.pk, actor=collector, reason="Se equivocó").status == "cancelled"
+        assert PromiseToPay.objects.get(pk=promise.pk).cancel_reason == "Se equivocó"
         assert AuditEntry.objects.filter(event="lending.promise.cancelled").count() == 1
 
     def test_a_broken_one_stays_broken(self, promise, collector):

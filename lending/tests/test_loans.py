@@ -152,6 +152,7 @@ class TestDisbursing:
 
     def test_a_loan_given_up_pays_nothing(self, loan, asked, officer, approver):
         cancel_loan(loan_id=loan.pk, actor=officer, reason="ya no lo quiere")
+        assert Loan.objects.get(pk=loan.pk).given_up_reason == "ya no lo quiere"
         with pytest.raises(InvalidState):
             disburse_loan(disbursement_id=asked.pk, actor=approver)
 

@@ -136,6 +136,7 @@ class TestObeying:
         reverse_repayment(repayment_id=paid.pk, actor=staff(institution, "approver"), reason="era de otra persona")
         asked.refresh_from_db()
         assert (asked.status, asked.repayment_id) == ("open", None)
+        assert AuditEntry.objects.filter(event="lending.prepayment.reopened", subject_id=str(asked.pk)).count() == 1
 
     def test_one_that_expired_or_whose_loan_ended_obeys_nobody(self, loan, borrower, cashier, institution):
         asked = asked_of(loan, borrower, LOWER)
@@ -241,6 +242,7 @@ class TestParts:
         for _twice in range(2):
             loan = give_up_parts(loan_id=parted.pk, actor=approver, reason="ya no lo necesita")
         assert loan.principal == loan.disbursed == 1000
+        assert Loan.objects.get(pk=loan.pk).given_up_reason == "ya no lo necesita"
         assert loan.installment < parted.installment
         assert not loan.disbursements.filter(status="requested").exists()
         assert check(parted).principal_outstanding < 1000

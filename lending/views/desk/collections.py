@@ -151,4 +151,5 @@ def _promise_line(promise: PromiseToPay) -> dict[str, Any]:
         "status": promise.get_status_display(),
         "kind": PROMISE_KIND[promise.status],
         "made": _("Hecha el %(day)s") % {"day": format_day(promise.made_on)},
+        "why": promise.cancel_reason,
     }
