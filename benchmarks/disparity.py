@@ -1,7 +1,7 @@
 """Fair lending over many decisions: the report from summaries, the summaries from frozen rows, and the comparison.
 
-`manage.py benchmark disparity` calls `run` in a database of its own; AYNI_BENCHMARK_SIZE sets the decisions
-(1,000,000, of one institution over two years).
+`manage.py benchmark disparity [--size 1000000]` calls `run` in a database of its own; the size is the decisions, of
+one institution over two years.
 """
 
 import os
@@ -76,9 +76,8 @@ ANALYZE;
 """
 
 
-def run() -> dict[str, Any]:
+def run(size: int = 1_000_000) -> dict[str, Any]:
     """Seconds of each step beside the limit."""
-    size = int(os.environ.get("AYNI_BENCHMARK_SIZE", "1000000"))
     with scratch_database(DATABASE) as server:
         institution = Institution.objects.create(slug="b", name="B", legal_name="B", kind="caja")
         made, _none = timed(lambda: fill(server, size, institution.pk))

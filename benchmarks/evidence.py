@@ -1,6 +1,6 @@
 """Evidence: sealing over 100 institutions, verification in SQL and offline, and what an entry costs a transaction.
 
-`manage.py benchmark evidence` calls `run` in a database of its own; AYNI_BENCHMARK_SIZE sets the entries (1,000,000).
+`manage.py benchmark evidence [--size 1000000]` calls `run` in a database of its own; the size is the entries.
 `cost` sends real applications with and without their entry, turn by turn, and compares medians.
 """
 
@@ -46,9 +46,8 @@ FACTS = {
 }
 
 
-def run() -> dict[str, Any]:
+def run(size: int = 1_000_000) -> dict[str, Any]:
     """Seconds, rates and ratios beside their limits."""
-    size = int(os.environ.get("AYNI_BENCHMARK_SIZE", "1000000"))
     with tempfile.TemporaryDirectory() as folder, scratch_database(), published_to(Path(folder)):
         return {
             "entries": size,
