@@ -1,12 +1,15 @@
 """Shapes of loans in the API. Money is soles as text, rates are fractions."""
 
-from typing import Any
+from typing import Any, Final
 
 from django.utils.translation import gettext as _
 from rest_framework import serializers
 
-from lending.models import Contract, Disbursement, Loan, Repayment
+from lending.models import Contract, Disbursement, Loan, PrepaymentRequest, Repayment
 from lending.schedules.servicing import PrepaymentStrategy
+from lending.services.repayments import EARLY
+
+WAYS: Final = [one.value for one in Disbursement.Method if one != Disbursement.Method.INTERNAL]
 
 
 def soles(**options: object) -> serializers.DecimalField:
@@ -77,6 +80,17 @@ class RepaymentState(serializers.ModelSerializer):
         return {one.part: str(one.amount) for one in repayment.allocations.all()}
 
 
+class PrepaymentState(serializers.ModelSerializer):
+    """What the borrower asked of the next payment above what is due, until the day it holds."""
+
+    class Meta:
+        model = PrepaymentRequest
+        fields = ("id", "status", "amount", "choice", "asked_on", "valid_until")
+        read_only_fields = fields
+
+    amount = soles()
+
+
 class LoanState(LoanRow):
     """A loan as of a day: what is due, what leaves nothing, the whole plan, money out and in."""
 
@@ -89,6 +103,7 @@ class LoanState(LoanRow):
     schedule = LoanLine(many=True)
     disbursements = DisbursementState(many=True)
     repayments = RepaymentState(many=True)
+    prepayment = PrepaymentState(allow_null=True)
 
 
 class RepaymentRequest(serializers.Serializer):
@@ -109,11 +124,43 @@ class ReversalRequest(serializers.Serializer):
     reason = serializers.CharField(max_length=200)
 
 
+class NewPrepayment(serializers.Serializer):
+    """What the borrower means to pay before its time, and what it should do."""
+
+    amount = soles(min_value=0)
+    choice = serializers.ChoiceField(choices=PrepaymentRequest.Choice.values)
+
+
+class Effect(serializers.Serializer):
+    """What a prepayment that came without a choice should do."""
+
+    strategy = serializers.ChoiceField(choices=sorted(one.value for one in EARLY))
+
+
+class PayoffRequest(serializers.Serializer):
+    """Money that ends the loan. `amount` is what the person was told; refused when it is not right any more."""
+
+    amount = soles(min_value=0, required=False)
+    on = serializers.DateField(required=False, help_text="Value date; today when left out.")
+    external_ref = serializers.CharField(required=False, allow_blank=True, max_length=80)
+    provider = serializers.CharField(required=False, allow_blank=True, max_length=40)
+
+
+class RefundRequest(serializers.Serializer):
+    method = serializers.ChoiceField(choices=WAYS, default=Disbursement.Method.TRANSFER.value)
+
+
+class Refund(serializers.Serializer):
+    """What was given back; zero when there was nothing."""
+
+    amount = soles()
+
+
 class NewDisbursement(serializers.Serializer):
     """How the money should reach the borrower; `account` keeps its last four digits."""
 
     method = serializers.ChoiceField(
-        choices=[one.value for one in Disbursement.Method if one != Disbursement.Method.INTERNAL],
+        choices=WAYS,
         default=Disbursement.Method.TRANSFER.value,
     )
     account = serializers.CharField(required=False, allow_blank=True, max_length=40)

@@ -5,8 +5,10 @@ from typing import Any
 from uuid import UUID
 
 from django.db.models import F, QuerySet
+from django.http import HttpResponse
 from django.utils.dateparse import parse_date
 from django.utils.translation import gettext as _
+from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import status
 from rest_framework.decorators import action
@@ -25,8 +27,17 @@ from lending.api.views import KEYED, REFUSALS, acting
 from lending.models import Loan, Repayment
 from lending.selectors.loan_overview import loan_overview
 from lending.selectors.loans import loan_for, loan_state, loans_visible_to
+from lending.selectors.prepayments import open_request
+from lending.services.certificates import issue_certificate
 from lending.services.loans import cancel_disbursement, disburse_loan, request_disbursement
-from lending.services.repayments import record_repayment, reverse_repayment
+from lending.services.prepayments import ask_prepayment, withdraw_prepayment
+from lending.services.repayments import (
+    choose_prepayment,
+    pay_off_loan,
+    record_repayment,
+    refund_advance,
+    reverse_repayment,
+)
 
 COLUMNS = (
     *("id", "number", "status", "currency", "principal", "principal_outstanding", "tea", "installment"),
@@ -143,6 +154,66 @@ class LoanViewSet(GenericViewSet):
         undone = reverse_repayment(repayment_id=repayment_id, actor=acting(request), **asked.validated_data)
         return Response(shapes.RepaymentState(undone).data)
 
+    @extend_schema(
+        request=shapes.NewPrepayment, responses={201: shapes.PrepaymentState, **REFUSALS}, parameters=[KEYED]
+    )
+    @action(detail=True, methods=["post"])
+    @once("loans.prepayments")
+    def prepayments(self, request: Request, pk: UUID, **address: Any) -> Response:
+        """Keep what the borrower wants of the next payment above what is due; it obliges nobody.
+
+        By the borrower, or staff for them. The same again returns the one that stands, another takes its place.
+        """
+        loan = loan_for(acting(request), pk)
+        asked = shapes.NewPrepayment(data=request.data)
+        asked.is_valid(raise_exception=True)
+        kept = ask_prepayment(loan_id=loan.pk, actor=acting(request), **asked.validated_data)
+        return Response(shapes.PrepaymentState(kept).data, status=status.HTTP_201_CREATED)
+
+    @extend_schema(request=None, responses={200: shapes.PrepaymentState, **REFUSALS}, parameters=[KEYED])
+    @action(detail=True, methods=["post"], url_path="prepayments/<uuid:prepayment_id>/withdraw")
+    @once("loans.withdraw_prepayment")
+    def withdraw(self, request: Request, pk: UUID, prepayment_id: UUID, **address: Any) -> Response:
+        """Take the request back; one that was paid, replaced or withdrawn comes back as it is."""
+        asked = loan_for(acting(request), pk).prepayment_requests.filter(pk=prepayment_id).first()
+        if asked is None:
+            raise NotFound
+        standing = open_request(pk)
+        if standing is not None and standing.pk == asked.pk:
+            asked = withdraw_prepayment(loan_id=pk, actor=acting(request)) or asked
+        return Response(shapes.PrepaymentState(asked).data)
+
+    @extend_schema(request=shapes.Effect, responses={200: shapes.RepaymentState, **REFUSALS}, parameters=[KEYED])
+    @action(detail=True, methods=["post"], url_path="repayments/<uuid:repayment_id>/choose")
+    @once("loans.choose")
+    def choose(self, request: Request, pk: UUID, repayment_id: UUID, **address: Any) -> Response:
+        """What a prepayment that came without a choice does, while the days to choose last."""
+        loan = loan_for(acting(request), pk)
+        if not loan.repayments.filter(pk=repayment_id).exists():
+            raise NotFound
+        asked = shapes.Effect(data=request.data)
+        asked.is_valid(raise_exception=True)
+        chosen = choose_prepayment(repayment_id=repayment_id, actor=acting(request), **asked.validated_data)
+        return Response(shapes.RepaymentState(chosen).data)
+
+    @extend_schema(request=shapes.RefundRequest, responses={200: shapes.Refund, **REFUSALS}, parameters=[KEYED])
+    @action(detail=True, methods=["post"])
+    @once("loans.refund")
+    def refund(self, request: Request, pk: UUID, **address: Any) -> Response:
+        """Give back what a paid-off loan has in advance; never by who took it in."""
+        loan = loan_for(acting(request), pk)
+        asked = shapes.RefundRequest(data=request.data)
+        asked.is_valid(raise_exception=True)
+        given = refund_advance(loan_id=loan.pk, actor=acting(request), **asked.validated_data)
+        return Response(shapes.Refund({"amount": given}).data)
+
+    @extend_schema(responses={(200, "application/pdf"): OpenApiTypes.BINARY, **REFUSALS})
+    @action(detail=True, pagination_class=None)
+    def certificate(self, request: Request, pk: UUID, **address: Any) -> HttpResponse:
+        """The payoff certificate (constancia de no adeudo); every one handed out is on record."""
+        paper = issue_certificate(loan_id=pk, actor=acting(request))
+        return HttpResponse(paper.pdf(), content_type="application/pdf")
+
     @extend_schema(parameters=[ON], responses={200: shapes.PayoffQuote, **REFUSALS})
     @action(detail=True, pagination_class=None)
     def payoff(self, request: Request, pk: UUID, **address: Any) -> Response:
@@ -155,6 +226,19 @@ class LoanViewSet(GenericViewSet):
         parts = {name: getattr(state.payoff, name) for name in ("principal", "interest", "insurance", "fees")}
         more = {"moratory": state.payoff.penalties, "from_advance": state.payoff.from_advance}
         return Response(shapes.PayoffQuote({"on": on, "total": state.payoff.total, **parts, **more}).data)
+
+    @extend_schema(request=shapes.PayoffRequest, responses={201: shapes.RepaymentState, **REFUSALS}, parameters=[KEYED])
+    @payoff.mapping.post
+    @once("loans.payoff")
+    def pay_off(self, request: Request, pk: UUID, **address: Any) -> Response:
+        """Post the money that ends the loan, with interest to its value date."""
+        loan = loan_for(acting(request), pk)
+        asked = shapes.PayoffRequest(data=request.data)
+        asked.is_valid(raise_exception=True)
+        posted = pay_off_loan(
+            loan_id=loan.pk, actor=acting(request), channel=Repayment.Channel.API, **asked.validated_data
+        )
+        return Response(shapes.RepaymentState(posted).data, status=status.HTTP_201_CREATED)
 
 
 def _day(text: str) -> date:
@@ -195,5 +279,6 @@ def state_of(loan: Loan) -> dict[str, Any]:
             "schedule": lines,
             "disbursements": page.disbursements,
             "repayments": page.payments,
+            "prepayment": open_request(loan.pk) if loan.status == Loan.Status.ACTIVE else None,
         }
     ).data

@@ -6,12 +6,13 @@ import pytest
 
 from accounts.clock import today
 from accounts.formats import format_money
+from accounts.models import AuditEntry
 from accounts.models.base import uuid7
 from accounts.tests.fixtures import OutsideClient
-from lending.models import Loan, Repayment
+from lending.models import Loan, PrepaymentRequest, Repayment
 from lending.selectors.loans import loan_state
 from lending.services.loans import book_loan, request_disbursement
-from lending.services.repayments import record_repayment
+from lending.services.repayments import prepay_loan, record_repayment
 from lending.tests.test_api import Api, token_of
 
 
@@ -101,3 +102,92 @@ def test_paying_out_and_taking_back_have_their_people(signed, as_actor, officer,
     undo = f"/loans/{loan.pk}/repayments/{paid['id']}/reverse/"
     assert as_actor(cashier).post(undo, {"reason": "me equivoqué"}).status_code == 403
     assert as_actor(approver).post(undo, {"reason": "Era de otra persona"}).json()["status"] == "reversed"
+
+
+LOWER, SHORTER, ADVANCE = PrepaymentRequest.Choice.values
+
+
+def asked_of(loan, **more):
+    """A request above what is due and below what pays the loan off."""
+    amount = (loan_state(loan, today()).payoff.total / 2).quantize(Decimal("0.01"))
+    return {"amount": str(amount), "choice": LOWER, **more}
+
+
+class TestPayingEarly:
+    def test_the_request_is_kept_and_the_payment_obeys(self, loan, as_actor, borrower, program):
+        body, mine = asked_of(loan), as_actor(borrower)
+        first = mine.post(f"/loans/{loan.pk}/prepayments/", body)
+        assert first.status_code == 201, first.content
+        assert first.json() == {**first.json(), **body, "status": "open", "asked_on": today().isoformat()}
+        assert mine.post(f"/loans/{loan.pk}/prepayments/", body)["Idempotency-Replayed"] == "true"
+        assert mine.post(f"/loans/{loan.pk}/prepayments/", body, key="k-2").json() == first.json()
+        assert mine.get(f"/loans/{loan.pk}/").json()["prepayment"] == first.json()
+        entry = AuditEntry.objects.get(event="lending.prepayment.asked")
+        assert '"channel":"api"' in entry.body.replace(" ", "")
+        paid = program.post(f"/loans/{loan.pk}/repayments/", {"amount": body["amount"], "external_ref": "OP-9"}).json()
+        assert (paid["kind"], paid["strategy"]) == ("prepayment", LOWER)
+        assert mine.get(f"/loans/{loan.pk}/").json()["prepayment"] is None
+
+    def test_it_is_withdrawn_once_and_only_by_its_people(
+        self, loan, as_actor, borrower, actor_as, program, institution, other_institution
+    ):
+        body = asked_of(loan)
+        assert program.post(f"/loans/{loan.pk}/prepayments/", body).status_code == 403  # a program cannot wish
+        assert as_actor(actor_as("auditor")).post(f"/loans/{loan.pk}/prepayments/", body).status_code == 403
+        assert as_actor(actor_as("applicant")).post(f"/loans/{loan.pk}/prepayments/", body).status_code == 404
+        foreign = Api(OutsideClient(), institution.slug, Authorization=f"Bearer {token_of(other_institution)}")
+        assert foreign.post(f"/loans/{loan.pk}/prepayments/", body).status_code in (401, 403, 404)
+        asked = as_actor(borrower).post(f"/loans/{loan.pk}/prepayments/", body).json()
+        path = f"/loans/{loan.pk}/prepayments/{asked['id']}/withdraw/"
+        assert as_actor(actor_as("auditor")).post(path).status_code == 403
+        for key in ("a", "b"):
+            assert as_actor(borrower).post(path, key=key).json()["status"] == "withdrawn"
+        assert AuditEntry.objects.filter(event="lending.prepayment.withdrawn").count() == 1
+        other = as_actor(borrower).post(f"/loans/{loan.pk}/prepayments/", {**body, "choice": SHORTER}, key="c").json()
+        assert as_actor(borrower).post(path, key="d").json()["status"] == "withdrawn"
+        assert as_actor(borrower).get(f"/loans/{loan.pk}/").json()["prepayment"]["id"] == other["id"]
+        gone = path.replace(asked["id"], str(uuid7()))
+        assert as_actor(borrower).post(gone, key="e").status_code == 404
+
+    def test_refusals_name_the_field(self, loan, as_actor, borrower):
+        path, mine = f"/loans/{loan.pk}/prepayments/", as_actor(borrower)
+        assert "amount" in mine.post(path, asked_of(loan, amount="0")).json()["fields"]
+        assert "amount" in mine.post(path, asked_of(loan, amount="999999"), key="b").json()["fields"]
+        assert "choice" in mine.post(path, asked_of(loan, choice="later"), key="c").json()["fields"]
+        assert not PrepaymentRequest.objects.exists()
+
+    def test_the_choice_afterwards(self, loan, as_actor, borrower, cashier, actor_as):
+        paid = prepay_loan(loan_id=loan.pk, actor=cashier, amount=Decimal(asked_of(loan)["amount"]))
+        path = f"/loans/{loan.pk}/repayments/{paid.pk}/choose/"
+        assert as_actor(actor_as("auditor")).post(path, {"strategy": LOWER}).status_code == 403
+        assert "strategy" in as_actor(borrower).post(path, {"strategy": ADVANCE}).json()["fields"]
+        for key in ("x", "y"):
+            assert as_actor(borrower).post(path, {"strategy": LOWER}, key=key).json()["strategy"] == LOWER
+        assert AuditEntry.objects.filter(event="lending.repayment.choice_made").count() == 1
+
+
+class TestTheEnd:
+    def test_paid_off_and_the_certificate(self, loan, program, as_actor, borrower):
+        mine = as_actor(borrower)
+        assert mine.get(f"/loans/{loan.pk}/certificate/").status_code == 409
+        path, needed = f"/loans/{loan.pk}/payoff/", program.get(f"/loans/{loan.pk}/payoff/").json()["total"]
+        assert mine.post(path).status_code == 403
+        assert "amount" in program.post(path, {"amount": "1.00"}).json()["fields"]
+        body = {"amount": needed, "external_ref": "FIN-1"}
+        paid = program.post(path, body)
+        assert (paid.status_code, paid.json()["kind"], paid.json()["amount"]) == (201, "payoff", needed)
+        assert program.post(path, body, key="k-2").json()["id"] == paid.json()["id"]
+        assert mine.get(f"/loans/{loan.pk}/").json()["status"] == "paid"
+        certificate = mine.get(f"/loans/{loan.pk}/certificate/")
+        assert certificate.content.startswith(b"%PDF")
+        assert AuditEntry.objects.filter(event="lending.certificate.issued").count() == 1
+        assert as_actor(borrower).get(f"/loans/{uuid7()}/certificate/").status_code == 404
+
+    def test_what_is_over_goes_back_once(self, loan, program, as_actor, approver, cashier):
+        record_repayment(loan_id=loan.pk, actor=cashier, amount=Decimal(50))
+        Loan.objects.filter(pk=loan.pk).update(status="paid", advance=Decimal(50), principal_outstanding=0)
+        path = f"/loans/{loan.pk}/refund/"
+        assert as_actor(cashier).post(path, {"method": "cash"}).status_code == 403
+        assert as_actor(approver).post(path, {"method": "cash"}).json() == {"amount": "50.00"}
+        assert as_actor(approver).post(path, {"method": "cash"}, key="k-2").json() == {"amount": "0.00"}
+        assert AuditEntry.objects.filter(event="lending.loan.advance_refunded").count() == 1

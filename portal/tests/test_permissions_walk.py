@@ -46,6 +46,7 @@ from lending.services.contracts import make_contract
 from lending.services.data_rights import make_data_request
 from lending.services.documents import add_document
 from lending.services.groups import form_group
+from lending.services.prepayments import ask_prepayment
 from lending.services.repayments import record_repayment
 from lending.services.restructures import reschedule_loan
 from lending.services.statements import add_statement
@@ -185,8 +186,24 @@ ADDRESSES: dict[str, Address] = {
     "api:application-choose": Address(post=OWNER),
     "api:loan-list": Address(get=SIGNED_IN),
     **dict.fromkeys(
-        ("api:loan-detail", "api:loan-contract", "api:loan-payoff"), Address(get=holders("lending.view_loans") | OWNER)
+        ("api:loan-detail", "api:loan-contract", "api:loan-certificate"),
+        Address(get=holders("lending.view_loans") | OWNER),
     ),
+    "api:loan-payoff": Address(
+        get=holders("lending.view_loans") | OWNER, post=holders("lending.record_repayment"), as_json=True
+    ),
+    "api:loan-prepayments": Address(
+        post=holders("lending.note_prepayment") | OWNER,
+        sent=lambda: {"amount": "5", "choice": "advance_installments"},
+        as_json=True,
+    ),
+    "api:loan-withdraw": Address(post=holders("lending.note_prepayment") | OWNER, as_json=True),
+    "api:loan-choose": Address(
+        post=holders("lending.note_prepayment") | OWNER,
+        sent=lambda: {"strategy": "reduce_installment_amount"},
+        as_json=True,
+    ),
+    "api:loan-refund": Address(post=holders("lending.reverse_repayment"), as_json=True),
     "api:loan-ask-disbursement": Address(post=holders("lending.request_disbursement"), as_json=True),
     "api:loan-drop-disbursement": Address(
         post=holders("lending.request_disbursement") | holders("lending.disburse_loan"), as_json=True
@@ -606,10 +623,14 @@ def loan_of(application: Application, people: dict[str, Actor]) -> dict[str, Any
         loan_id=loan.pk, actor=people["officer"], installments=12, first_due_on=today() + timedelta(days=40),
         reason="Perdió un mes de ventas",
     )  # fmt: skip
+    asked = ask_prepayment(
+        loan_id=loan.pk, actor=people["owner"], amount=Decimal(500), choice="reduce_installment_amount"
+    )
     return {
         "loan_id": loan.pk,
         "disbursement_id": loan.disbursements.get().pk,
         "repayment_id": paid.pk,
+        "prepayment_id": asked.pk,
         "restructure_id": change.pk,
         "change": "reschedule",
     }
