@@ -1,7 +1,7 @@
 """Soles and céntimos: exact amounts, what people type, and how amounts are shown."""
 
 import re
-from decimal import ROUND_HALF_UP, Decimal
+from decimal import ROUND_CEILING, ROUND_HALF_UP, Decimal
 from typing import Final
 
 from django.utils.functional import Promise
@@ -40,6 +40,14 @@ class AmbiguousAmount(NotAnAmount):
 
     def __init__(self, message: str) -> None:
         super().__init__(message, code="ambiguous")
+
+
+def least_own_part(lent: Decimal, share: Decimal) -> Decimal:
+    """What a buyer puts in at least (cuota inicial) beside `lent`, where it must be `share` of the price; up to a cent.
+
+    The price is the sum of both. Zero where the share is.
+    """
+    return (lent * share / (1 - share)).quantize(CENT, rounding=ROUND_CEILING)
 
 
 def to_centimos(amount: Decimal | int) -> int:

@@ -11,7 +11,7 @@ from django.utils.translation import ngettext
 from accounts.errors import DomainError
 from accounts.formats import format_day, format_money, format_number, format_percent
 from lending.matching import MatchingPolicy, ProductTerms
-from lending.money import format_soles
+from lending.money import ZERO, format_soles, least_own_part
 from lending.reasons import BAD, BLOCK, GOOD, SEGMENTS, VERIFY, Reason
 from lending.schedules import Amortization, Schedule
 from lending.simulation import CostRange, simulate
@@ -39,8 +39,11 @@ class Cost:
     foot: list[list[str]]
 
 
-def cost_of(schedule: Schedule) -> Cost:
-    """A schedule's figures in the order people need them: the payment, the yearly cost, the parts, the total."""
+def cost_of(schedule: Schedule, down_payment: Decimal = ZERO) -> Cost:
+    """A schedule's figures in the order people need them: the payment, the yearly cost, the parts, the total.
+
+    `down_payment` is the share of the price that the buyer must pay, where there is one.
+    """
     totals = schedule.totals
     lines: list[dict[str, Any]] = []
     before = [row.total for row in schedule.rows[:-1]]
@@ -57,6 +60,12 @@ def cost_of(schedule: Schedule) -> Cost:
         lines += [
             {"label": _("Comisión, se descuenta al recibir"), "value": format_money(totals.upfront_fees)},
             {"label": _("Recibes en la mano"), "value": format_money(totals.received)},
+        ]
+    if down_payment:
+        own = least_own_part(schedule.terms.principal, down_payment)
+        lines += [
+            {"label": _("Precio de lo que compras, al menos"), "value": format_money(schedule.terms.principal + own)},
+            {"label": _("Cuota inicial: pagas al vendedor, al menos"), "value": format_money(own)},
         ]
     lines.append({"label": _("Pagarás en total"), "value": format_money(totals.total), "total": True})
     return Cost(

@@ -148,8 +148,8 @@ SHOWN: Final[dict[str, Callable[[Any], str]]] = {
         ("amount", "asked", "minimum_amount", "maximum_amount", "fee", "received", "installment", "room", "reachable"),
         lambda value: format_soles(Decimal(value)),
     ),
-    **dict.fromkeys(("cost", "saving"), lambda value: format_money(Decimal(value))),
-    **dict.fromkeys(("tea", "cap", "tcea", "pd"), lambda value: format_percent(Decimal(value))),
+    **dict.fromkeys(("cost", "saving", "own"), lambda value: format_money(Decimal(value))),
+    **dict.fromkeys(("tea", "cap", "tcea", "pd", "own_share"), lambda value: format_percent(Decimal(value))),
     "regions": _names(DEPARTMENTS),
     "sectors": _names(SECTORS),
     "crops": _names(CROPS),
@@ -164,6 +164,9 @@ TEXTS: Final[dict[str, str | Promise]] = {
     "campaign_share": gettext_lazy("Lo que pagas en la campaña usa %(share)s de cada 100 soles que te quedan libres."),
     "no_fee": gettext_lazy("Sin comisión: recibes el monto completo."),
     "fee": gettext_lazy("Cobra %(fee)s para afiliarte: recibes %(received)s."),
+    "own_part": gettext_lazy(
+        "Es para comprar: tú pagas al menos %(own)s, el %(own_share)s del precio, y el préstamo pone el resto."
+    ),
     "less_than_asked": gettext_lazy("Presta %(amount)s, menos de lo que pediste."),
     "product_maximum": gettext_lazy("Presta hasta %(maximum_amount)s, menos de lo que pediste."),
     "longer_than_asked": gettext_lazy("A %(months)s meses, más de lo que pediste, para que la cuota te alcance."),

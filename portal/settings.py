@@ -370,6 +370,11 @@ SPECTACULAR_SETTINGS = {
     "REDOC_DIST": "SIDECAR",
     "ENUM_NAME_OVERRIDES": {  # many things have a status
         f"{name}Status": f"lending.models.{name}.Status" for name in ("Application", "Contract", "Loan", "Offer")
+    }
+    | {
+        "PrepaymentChoice": "lending.api.loan_shapes.CHOICES",
+        "PrepaymentEffect": "lending.api.loan_shapes.EFFECTS",
+        "MoneyWay": "lending.api.loan_shapes.WAYS",
     },
 }
 OAUTH2_PROVIDER = {

@@ -310,6 +310,8 @@ FACTS: Final[dict[str, Any]] = {
     "kind": _("tipo"),
     "segment": _("segmento"),
     "channel": _("canal"),
+    "price": _("precio"),
+    "own": _("cuota inicial"),
     "step": _("paso"),
     "complete": _("completo"),
     "consents": _("consentimientos"),

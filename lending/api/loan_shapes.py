@@ -9,6 +9,8 @@ from lending.models import Contract, Disbursement, Loan, PrepaymentRequest, Repa
 from lending.schedules.servicing import PrepaymentStrategy
 from lending.services.repayments import EARLY
 
+CHOICES: Final = [one.value for one in PrepaymentStrategy]
+EFFECTS: Final = [one for one in CHOICES if one in EARLY]
 WAYS: Final = [one.value for one in Disbursement.Method if one != Disbursement.Method.INTERNAL]
 
 
@@ -53,12 +55,25 @@ class LoanLine(serializers.Serializer):
 class DisbursementState(serializers.ModelSerializer):
     class Meta:
         model = Disbursement
-        fields = ("id", "n", "status", "amount", "fees_deducted", "itf", "on", "method", "external_ref")
+        fields = (
+            "id",
+            "n",
+            "status",
+            "amount",
+            "fees_deducted",
+            "itf",
+            "on",
+            "method",
+            "external_ref",
+            "price",
+            "own_receipt",
+        )
         read_only_fields = fields
 
     amount = soles()
     fees_deducted = soles()
     itf = soles()
+    price = soles(allow_null=True)
 
 
 class RepaymentState(serializers.ModelSerializer):
@@ -114,7 +129,7 @@ class RepaymentRequest(serializers.Serializer):
     external_ref = serializers.CharField(required=False, allow_blank=True, max_length=80)
     provider = serializers.CharField(required=False, allow_blank=True, max_length=40)
     strategy = serializers.ChoiceField(
-        choices=[one.value for one in PrepaymentStrategy],
+        choices=CHOICES,
         required=False,
         help_text="The borrower's choice for what is over; left out, the norm decides.",
     )
@@ -128,13 +143,13 @@ class NewPrepayment(serializers.Serializer):
     """What the borrower means to pay before its time, and what it should do."""
 
     amount = soles(min_value=0)
-    choice = serializers.ChoiceField(choices=PrepaymentRequest.Choice.values)
+    choice = serializers.ChoiceField(choices=CHOICES)
 
 
 class Effect(serializers.Serializer):
     """What a prepayment that came without a choice should do."""
 
-    strategy = serializers.ChoiceField(choices=sorted(one.value for one in EARLY))
+    strategy = serializers.ChoiceField(choices=EFFECTS)
 
 
 class PayoffRequest(serializers.Serializer):
@@ -164,6 +179,8 @@ class NewDisbursement(serializers.Serializer):
         default=Disbursement.Method.TRANSFER.value,
     )
     account = serializers.CharField(required=False, allow_blank=True, max_length=40)
+    price = soles(min_value=0, required=False, help_text="Of what is bought, where the contract asks a down payment.")
+    own_receipt = serializers.CharField(required=False, allow_blank=True, max_length=60, help_text="The seller's.")
 
 
 class DisbursementRequest(serializers.Serializer):

@@ -101,6 +101,7 @@ class Simulation(serializers.Serializer):
     interest = serializers.DecimalField(14, 2)
     insurance = serializers.DecimalField(14, 2)
     total = serializers.DecimalField(14, 2)
+    own_part = serializers.DecimalField(14, 2, help_text="What the buyer pays the seller at least; 0 without a price.")
     rows = InstallmentRow(many=True)
 
 

@@ -21,8 +21,8 @@ from lending.api import serializers as shapes
 from lending.api.authentication import actor_of
 from lending.api.idempotency import HEADER, once
 from lending.api.throttling import Simulations, Writes
-from lending.models import Application, Assessment, Product
-from lending.money import NotAnAmount, parse_amount
+from lending.models import Application, Assessment, Product, ProductVersion
+from lending.money import NotAnAmount, least_own_part, parse_amount
 from lending.reasons import Reason
 from lending.selectors.applications import application_for, applications_visible_to
 from lending.selectors.products import (
@@ -73,15 +73,15 @@ class SimulationView(APIView):
             on=today(),
             policy=matching_policy(policy_in_force(), usury_cap(today())),
         )
-        return Response(simulation_document(version.product.code, wanted["term_months"], schedule))
+        return Response(simulation_document(version, wanted["term_months"], schedule))
 
 
-def simulation_document(product: str, term_months: int, schedule: Any) -> dict[str, Any]:
+def simulation_document(version: ProductVersion, term_months: int, schedule: Any) -> dict[str, Any]:
     """A schedule in the API's shape, money and rates as text."""
     totals = schedule.totals
     return shapes.Simulation(
         {
-            "product": product,
+            "product": version.product.code,
             "amount": schedule.terms.principal,
             "term_months": term_months,
             "installment": schedule.installment,
@@ -90,6 +90,7 @@ def simulation_document(product: str, term_months: int, schedule: Any) -> dict[s
             "interest": totals.interest,
             "insurance": totals.insurance,
             "total": totals.total,
+            "own_part": least_own_part(schedule.terms.principal, version.down_payment_min),
             "rows": [
                 {
                     "n": row.n,

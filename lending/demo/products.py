@@ -148,6 +148,7 @@ PRODUCTS: Final[dict[str, tuple[tuple[str, str, dict[str, Any]], ...]]] = {
                 "regions": ["04", "08", "21"],
                 "activity_months_min": 12,
                 "score_min": 580,
+                "down_payment_min": D("0.20"),
                 "disbursement_days": 4,
             },
         ),

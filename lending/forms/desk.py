@@ -248,6 +248,12 @@ class ProductForm(forms.Form):
         help_text=_("La ley no permite cobrar por evaluar, desembolsar, administrar ni prepagar."),
         widget=MoneyInput(),
     )
+    down_payment_min = PercentField(
+        label=_("Cuota inicial mínima, del precio"),
+        help_text=_("Para comprar un bien: lo que paga el titular; el préstamo pone el resto. Vacío: no se pide."),
+        required=False,
+        max_value=90,
+    )
     disbursement_days = forms.IntegerField(
         label=_("Días hasta el desembolso"), min_value=0, max_value=60, widget=CountInput(suffix=_("días"))
     )
@@ -288,7 +294,8 @@ class ProductForm(forms.Form):
 
     def terms(self) -> dict[str, Any]:
         """What `save_product_terms` takes, from a valid form."""
-        return {name: value for name, value in self.cleaned_data.items() if name not in ("name", "segment")}
+        given = {name: value for name, value in self.cleaned_data.items() if name not in ("name", "segment")}
+        return {**given, "down_payment_min": given["down_payment_min"] or Decimal(0)}
 
 
 class PolicyForm(forms.Form):

@@ -1,15 +1,18 @@
 """Forms around a loan: handing money over, taking it in, taking it back, paying early."""
 
 from datetime import timedelta
+from decimal import Decimal
 from typing import Any, Final
 
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
 from accounts.clock import today
+from accounts.formats import format_money
 from accounts.forms import ChoiceCards, MoneyInput
 from lending.forms_fields import AmountFormField
 from lending.models import Disbursement, PrepaymentRequest, Product
+from lending.money import ZERO
 from lending.schedules.servicing import PrepaymentStrategy
 
 FARTHEST_PAYOFF: Final = timedelta(days=60)
@@ -59,6 +62,22 @@ class DisbursementForm(forms.Form):
         max_length=40,
         required=False,
     )
+
+    price = AmountFormField(
+        label=_("Precio de lo que compra"), subject=_("El precio"), help_text=_("Como dice la proforma del vendedor."),
+        required=False, widget=MoneyInput(),
+    )  # fmt: skip
+    own_receipt = forms.CharField(label=_("Recibo de la cuota inicial"), max_length=60, required=False)
+
+    def __init__(self, *args: Any, own: Decimal | None = None, principal: Decimal = ZERO, **options: Any) -> None:
+        """`own`: what the borrower pays the seller at least of the price; the form asks nothing of it without."""
+        super().__init__(*args, **options)
+        if not own:
+            del self.fields["price"], self.fields["own_receipt"]
+            return
+        self.fields["own_receipt"].help_text = _(
+            "El número del recibo del vendedor por lo que el titular pagó: el precio menos %(lent)s, al menos %(own)s."
+        ) % {"lent": format_money(principal), "own": format_money(own)}
 
     def clean(self) -> dict[str, Any]:
         data = super().clean() or {}

@@ -14,6 +14,7 @@ from lending.matching.products import (
     ProductTerms,
     disbursement_day,
     loan_terms,
+    own_part_reason,
     price,
 )
 from lending.matching.ranking import WEIGHED, expected_return, inside_bound
@@ -328,6 +329,8 @@ def _own_reasons(
         reasons.append(Reason("fee", BAD, {"fee": product.fee_upfront, "received": schedule.totals.received}))
     else:
         reasons.append(Reason("no_fee", GOOD))
+    if product.down_payment_min:
+        reasons.append(own_part_reason(product, amount))
     days = product.disbursement_days
     speed = {0: "money_same_day", 1: "money_in_one_day"}.get(days, "money_in_days")
     reasons.append(Reason(speed, INFO, {"days": days}))

@@ -7,8 +7,8 @@ from enum import StrEnum
 from typing import Any, Final
 
 from lending.affordability import Affordability, CapacityPolicy
-from lending.money import ZERO
-from lending.reasons import BLOCK, Reason
+from lending.money import ZERO, least_own_part
+from lending.reasons import BLOCK, INFO, Reason
 from lending.schedules import Amortization, Fee, FeeWhen, Insurance, InsuranceBase, LoanTerms
 
 LARGEST_RETURN_BOUND: Final = Decimal("0.05")
@@ -40,6 +40,7 @@ class ProductTerms:
     insurance_monthly_rate: Decimal = ZERO
     insurance_base: InsuranceBase = InsuranceBase.OPENING_BALANCE
     fee_upfront: Decimal = ZERO  # kept back at disbursement
+    down_payment_min: Decimal = ZERO  # share of the price that the buyer pays; amounts are what is lent beside it
     disbursement_days: int = 2
     regions: frozenset[str] = frozenset()
     sectors: frozenset[str] = frozenset()
@@ -106,6 +107,12 @@ def price(pd: Decimal | None, product: ProductTerms, policy: MatchingPolicy) -> 
     costs = 1 + policy.funding + policy.operating + policy.margin
     rate = (costs / survives - 1).quantize(TEA_STEP, rounding=ROUND_HALF_UP)
     return max(product.tea_min, min(rate, highest))
+
+
+def own_part_reason(product: ProductTerms, amount: Decimal) -> Reason:
+    """What the buyer pays of the price, for a product that asks it."""
+    own = least_own_part(amount, product.down_payment_min)
+    return Reason("own_part", INFO, {"own": own, "own_share": product.down_payment_min})
 
 
 def disbursement_day(product: ProductTerms, on: date) -> date:

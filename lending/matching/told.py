@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lending.matching.batch import UNKNOWN, Applicants, BestOffers
-from lending.matching.products import ProductAmortization, ProductTerms
+from lending.matching.products import ProductAmortization, ProductTerms, own_part_reason
 from lending.money import from_centimos, to_centimos
 from lending.reasons import BAD, BLOCK, GOOD, INFO, Reason
 
@@ -94,6 +94,8 @@ def offer_reasons(
         found.append(Reason("fee", BAD, {"fee": product.fee_upfront, "received": amount - product.fee_upfront}))
     else:
         found.append(Reason("no_fee", GOOD))
+    if product.down_payment_min:
+        found.append(own_part_reason(product, amount))
     return found
 
 

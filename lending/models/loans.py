@@ -267,6 +267,8 @@ class Disbursement(InstitutionOwned):
     method = models.CharField(max_length=12, choices=Method, default=Method.TRANSFER)
     account = models.CharField(max_length=40, blank=True)  # masked: the last four digits
     external_ref = models.CharField(max_length=60, blank=True)
+    price = MoneyField(null=True, blank=True)  # of what is bought, where the buyer pays a part (cuota inicial)
+    own_receipt = models.CharField(max_length=60, blank=True, db_default="")  # of that part, which the seller gave
     requested_by = models.ForeignKey(User, models.PROTECT, null=True, blank=True, related_name="+")
     requested_at = models.DateTimeField(db_default=Now())
     paid_by = models.ForeignKey(User, models.PROTECT, null=True, blank=True, related_name="+")
@@ -285,6 +287,11 @@ class Disbursement(InstitutionOwned):
 
     def __str__(self) -> str:
         return f"{self.loan_id} {self.n}"
+
+    @property
+    def own_part(self) -> Decimal:
+        """What the borrower paid the seller of the price (cuota inicial)."""
+        return self.price - self.amount if self.price is not None else Decimal(0)
 
 
 class Repayment(InstitutionOwned):

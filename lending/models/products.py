@@ -57,6 +57,9 @@ class LoanTermsFields(models.Model):
         _("base del seguro"), max_length=24, choices=InsuranceBase, default=InsuranceBase.OPENING_BALANCE
     )
     fee_upfront = MoneyField(_("comisión de afiliación"), default=0)
+    down_payment_min = models.DecimalField(  # fraction of the price that the buyer pays; the loan pays the rest
+        _("cuota inicial mínima"), max_digits=12, decimal_places=8, default=0, db_default=0
+    )
     disbursement_days = models.PositiveSmallIntegerField(_("días hasta el desembolso"), default=2)
     # Where and for whom; an empty list means everywhere, everyone.
     regions = ArrayField(models.CharField(max_length=2), default=list, blank=True)

@@ -10,6 +10,7 @@ from typing import Any, Final
 import orjson
 
 from accounts.formats import format_money, format_percent
+from lending.money import least_own_part
 from lending.schedules import Amortization, FeeWhen, Schedule
 
 VERSION: Final = "2026-11"  # of the words below; a text that changes gets a new one
@@ -38,7 +39,13 @@ class Agreement:
     moratory_tea: Decimal
     itf_rate: Decimal
     insurance: Policy | None
+    down_payment: Decimal = Decimal(0)  # share of the price that the borrower pays the seller
     refinances: str = ""  # the number of the loan that this one pays, where it does
+
+    @property
+    def own_part(self) -> Decimal:
+        """What the borrower pays the seller at least; zero where nothing is bought."""
+        return least_own_part(self.schedule.terms.principal, self.down_payment)
 
 
 def summary_of(agreement: Agreement) -> dict[str, Any]:
@@ -68,6 +75,7 @@ def summary_of(agreement: Agreement) -> dict[str, Any]:
             "insurance": str(totals.insurance),
             "fees": str(totals.fees + totals.upfront_fees),
             "total": str(totals.total),
+            **({"own_part": str(agreement.own_part)} if agreement.down_payment else {}),
         },
         "lines": [{"label": label, "value": value} for label, value in _lines(agreement)],
         "clauses": [{"title": title, "text": text} for title, text in _clauses(agreement)],
@@ -104,6 +112,7 @@ def _lines(agreement: Agreement) -> list[tuple[str, str]]:
                 ("Fecha de desembolso", _day(schedule.terms.disbursed_on)),
             ]
         ),
+        *_own_part(agreement),
         ("Forma de pago", _how(schedule)),
         ("Primera y última cuota", f"{_day(schedule.rows[0].due_on)} y {_day(schedule.last_due_on)}"),
         ("Tasa de interés compensatorio efectiva anual (TEA), fija, año de 360 días", format_percent(schedule.tea)),
@@ -117,6 +126,19 @@ def _lines(agreement: Agreement) -> list[tuple[str, str]]:
         ("Garantías", "Ninguna"),
         ("Impuesto a las transacciones financieras (ITF)", f"{itf} de cada movimiento; no es parte de la TCEA"),
         ("Total que pagarás si pagas en las fechas del cronograma", format_money(totals.total)),
+    ]
+
+
+def _own_part(agreement: Agreement) -> list[tuple[str, str]]:
+    if not agreement.down_payment:
+        return []
+    own, lent = agreement.own_part, agreement.schedule.terms.principal
+    return [
+        (
+            "Cuota inicial, que pagas al vendedor",
+            f"Lo que falte del precio, al menos {format_money(own)} ({format_percent(agreement.down_payment)} de un"
+            f" precio de {format_money(own + lent)})",
+        )
     ]
 
 
@@ -155,6 +177,19 @@ def _fees(schedule: Schedule) -> str:
 def _clauses(agreement: Agreement) -> list[tuple[str, str]]:
     lender = agreement.lender["name"]
     return [
+        *(
+            [
+                (
+                    "Cuota inicial",
+                    f"Este préstamo paga {format_money(agreement.schedule.terms.principal)} del precio de lo que"
+                    f" compras; lo demás, al menos {format_money(agreement.own_part)}, lo pagas tú a quien te vende."
+                    " Antes del desembolso muestras el precio y el recibo de ese pago. La cuota inicial no es parte del"
+                    " préstamo: no va en el cronograma, no genera interés y no entra en la TCEA.",
+                )
+            ]
+            if agreement.down_payment
+            else []
+        ),
         (
             "Pagar antes",
             "Puedes pagar antes, todo o parte, cualquier día y sin costo: no hay comisión, gasto ni penalidad, y el"

@@ -147,6 +147,8 @@ def contract_pdf(
         paper.clause(clause["title"], clause["text"])
     paper.heading("Cronograma de pagos, en soles")
     paper.table(*schedule_table(schedule))
+    if own := summary["figures"].get("own_part"):
+        paper.text(f"Aparte, antes del desembolso: cuota inicial de al menos S/ {_figure(own)}, al vendedor.")
     paper.text(
         f"TCEA {_percent(schedule['tcea'])}. Hecho el {_day(summary['made_on'])}; para firmar hasta el"
         f" {_day(summary['valid_until'])}.",

@@ -49,6 +49,7 @@ def _terms(version: ProductVersion | CatalogueOffer, institution_id: int, name: 
         insurance_monthly_rate=version.insurance_monthly_rate,
         insurance_base=InsuranceBase(version.insurance_base),
         fee_upfront=version.fee_upfront,
+        down_payment_min=version.down_payment_min,
         disbursement_days=version.disbursement_days,
         regions=frozenset(version.regions),
         sectors=frozenset(version.sectors),

@@ -18,6 +18,7 @@ from accounts.numbering import CONTRACTS, next_number
 from accounts.tenancy.scope import current_institution_id, institution_scope
 from lending.matching import ProductTerms, disbursement_day, loan_terms
 from lending.models import Applicant, Application, Contract, Loan, Offer, Parameter, Restructure
+from lending.money import ZERO
 from lending.papers import contract as paper
 from lending.papers.pdf import contract_pdf
 from lending.parameters import parameter
@@ -232,14 +233,15 @@ def _made(basis: Basis, actor: Actor) -> Contract:
     return write_contract(
         actor, applicant=basis.applicant, product=basis.product.name, product_version_id=offer.product_version_id,
         schedule=schedule, moratory=moratory_rate(basis.on), on=basis.on, valid_until=offer.valid_until,
-        insurance=basis.insurance, application=basis.application, offer=offer,
+        insurance=basis.insurance, down_payment=basis.product.down_payment_min, application=basis.application,
+        offer=offer,
     )  # fmt: skip
 
 
 def write_contract(
     actor: Actor, *, applicant: Applicant, product: str, product_version_id: UUID | None, schedule: Schedule,
     moratory: Decimal, on: date, valid_until: date, insurance: paper.Policy | None = None, refinances: str = "",
-    **links: Any,
+    down_payment: Decimal = ZERO, **links: Any,
 ) -> Contract:  # fmt: skip
     """A contract ready to be read: its words, figures, hash and sealed PDF. `links` say what it comes of."""
     institution = Institution.objects.get(pk=current_institution_id())
@@ -265,6 +267,7 @@ def write_contract(
         moratory_tea=moratory,
         itf_rate=_itf(on),
         insurance=insurance,
+        down_payment=down_payment,
         refinances=refinances,
     )
     contract = Contract(

@@ -20,7 +20,7 @@ from lending import facts as declared_facts
 from lending.credit_types import LIMITS, TypeLimits, credit_type
 from lending.ledger import MONEY_ACCOUNT, Standing, disbursement_lines, transaction_tax
 from lending.models import Application, Contract, Disbursement, Document, Loan
-from lending.money import ZERO
+from lending.money import ZERO, format_money
 from lending.parameters import legal_values_on
 from lending.schedules import InvalidTerms, LoanTerms, build_schedule
 from lending.schedules.contract import read_request, write_request
@@ -120,12 +120,14 @@ def _whose(application: Application, actor: Actor) -> dict[str, Any]:
 
 @transaction.atomic
 def request_disbursement(
-    *, loan_id: UUID, actor: Actor, method: str = Method.TRANSFER, account: str = "", on: date | None = None
-) -> Disbursement:
+    *, loan_id: UUID, actor: Actor, method: str = Method.TRANSFER, account: str = "", on: date | None = None,
+    price: Decimal | None = None, own_receipt: str = "",
+) -> Disbursement:  # fmt: skip
     """Ask that a loan, or its next part, be paid out; asked already, the open request comes back.
 
-    `account` keeps its last four digits. Raises NotAllowed, NotFound, InvalidState while a paper that is needed is
-    not verified or nothing is left to hand over, InvalidInput.
+    `account` keeps its last four digits. Where the contract has the borrower pay a part of a price (cuota inicial),
+    `price` is the seller's and `own_receipt` the number of the receipt for that part. Raises NotAllowed, NotFound,
+    InvalidState while a paper that is needed is not verified or nothing is left to hand over, InvalidInput by field.
     """
     actor.require("lending.request_disbursement")
     loan = lock_loan(loan_id)
@@ -139,6 +141,7 @@ def request_disbursement(
         raise InvalidState(_("Este crédito ya se desembolsó por completo."))
     if method not in Method.values or method == Method.INTERNAL:  # a refinancing's, which moves no money
         raise InvalidInput(fields={"method": [_("Elige una forma de pago de la lista.")]})
+    own = _own_shown(loan, price, own_receipt) if not asked else None
     _require_papers(loan)
     disbursement = Disbursement.objects.create(
         institution_id=loan.institution_id,
@@ -148,11 +151,13 @@ def request_disbursement(
         on=on or today(),
         method=method,
         account=_masked(account),
+        price=price if own else None,
+        own_receipt=" ".join(own_receipt.split())[:60] if own else "",
         requested_by_id=actor.user_id,
     )
     audit.record(
         actor, "lending.loan.disbursement_requested", disbursement, loan=loan.pk, amount=disbursement.amount,
-        n=disbursement.n,
+        n=disbursement.n, **({"price": price, "own": own} if own else {}),
     )  # fmt: skip
     outbox.publish("lending.loan.disbursement_requested", disbursement)
     return disbursement
@@ -323,6 +328,32 @@ def _start(loan: Loan, day: date) -> LoanTerms:
     loan.first_due_on = build_schedule(terms).rows[0].due_on
     loan.status = Status.ACTIVE
     return terms
+
+
+def least_own(loan: Loan) -> Decimal:
+    """What its contract has the borrower pay the seller at least; zero where it buys nothing."""
+    return Decimal(loan.contract.summary["figures"].get("own_part", 0)) if loan.contract else ZERO
+
+
+def _own_shown(loan: Loan, price: Decimal | None, receipt: str) -> Decimal | None:
+    """What the borrower paid of the price, as shown; None where the contract asks nothing. Raises InvalidInput."""
+    least = least_own(loan)
+    if not least:
+        return None
+    errors = {}
+    if price is None or not price.is_finite():
+        errors["price"] = [_("Escribe el precio de la proforma: el contrato pide una cuota inicial.")]
+    elif price < loan.principal + least:
+        errors["price"] = [
+            _("El préstamo pagaría más de lo que puede: con una cuota inicial de al menos %(own)s, el precio es de"
+              " %(price)s o más.")
+            % {"own": format_money(least), "price": format_money(loan.principal + least)}
+        ]  # fmt: skip
+    if not receipt.strip():
+        errors["own_receipt"] = [_("Escribe el número del recibo de la cuota inicial, que el titular debe mostrar.")]
+    if errors or price is None:
+        raise InvalidInput(fields=errors)
+    return price - loan.principal
 
 
 def _parts(loan: Loan) -> list[Decimal]:

@@ -30,6 +30,7 @@ HEADINGS: Final[dict[str, str]] = {
     "monto mínimo": "amount_min", "monto máximo": "amount_max", "plazo mínimo": "term_min",
     "plazo máximo": "term_max", "tea mínima %": "tea_min", "tea máxima %": "tea_max", "forma de pago": "amortization",
     "seguro mensual %": "insurance_monthly_rate", "comisión de afiliación": "fee_upfront",
+    "cuota inicial mínima %": "down_payment_min",
     "días de desembolso": "disbursement_days", "departamentos": "regions", "rubros": "sectors", "cultivos": "crops",
     "puntaje mínimo": "score_min", "edad mínima": "age_min", "edad máxima": "age_max",
     "meses de actividad": "activity_months_min", "entidades con deuda": "creditors_max",
@@ -240,7 +241,7 @@ def _plain(word: str) -> str:
 
 _READERS: Final[dict[str, Callable[[str], Any]]] = {
     **dict.fromkeys(("amount_min", "amount_max", "fee_upfront"), parse_amount),
-    **dict.fromkeys(("tea_min", "tea_max", "insurance_monthly_rate"), _as_rate),
+    **dict.fromkeys(("tea_min", "tea_max", "insurance_monthly_rate", "down_payment_min"), _as_rate),
     **dict.fromkeys(
         (
             *("term_min", "term_max", "disbursement_days", "score_min", "age_min", "age_max"),

@@ -41,6 +41,7 @@ TERMS: Final = (
     "insurance_monthly_rate",
     "insurance_base",
     "fee_upfront",
+    "down_payment_min",
     "disbursement_days",
     "regions",
     "sectors",
@@ -52,6 +53,7 @@ TERMS: Final = (
     "creditors_max",
 )
 _LISTS: Final[dict[str, Any]] = {"regions": DEPARTMENTS, "sectors": SECTORS, "crops": CROPS}
+MOST_DOWN: Final = Decimal("0.9")  # above it nothing worth a contract is lent
 Status = ProductVersion.Status
 
 
@@ -228,11 +230,13 @@ def _check(version: ProductVersion) -> None:
     for name in ("amount_min", "term_min"):
         if name not in errors and getattr(version, name) <= 0:
             errors[name] = [_("Debe ser mayor que cero")]
-    for name in ("tea_min", "insurance_monthly_rate", "fee_upfront"):
+    for name in ("tea_min", "insurance_monthly_rate", "fee_upfront", "down_payment_min"):
         if name not in errors and getattr(version, name) < 0:
             errors[name] = [_("No puede ser negativo")]
     if "insurance_monthly_rate" not in errors and version.insurance_monthly_rate > Decimal("0.05"):
         errors["insurance_monthly_rate"] = [_("El seguro no pasa de 5 % al mes")]
+    if "down_payment_min" not in errors and version.down_payment_min > MOST_DOWN:
+        errors["down_payment_min"] = [_("La cuota inicial no pasa de 90 % del precio")]
     if "score_min" not in errors and not 300 <= version.score_min <= 850:
         errors["score_min"] = [_("El puntaje va de 300 a 850")]
     if "age_min" not in errors and version.age_min < 18:

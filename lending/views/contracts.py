@@ -1,6 +1,7 @@
 """The contract as the borrower reads and signs it, at home or with an officer beside them."""
 
 from datetime import date
+from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
@@ -252,6 +253,7 @@ def page(
         if contract.application
         else "",
         "back_url": origin_of(request, contract, desk=desk),
+        "own_part": Decimal(contract.summary["figures"].get("own_part", 0)),
         "valid_until": date.fromisoformat(contract.summary["valid_until"]),
         "columns": heads,
         "rows": rows,

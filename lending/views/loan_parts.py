@@ -10,7 +10,7 @@ from django.utils.translation import gettext_lazy, ngettext
 
 from accounts.clock import today
 from accounts.formats import ABSENT, format_day, format_money, format_number, format_percent
-from lending.models import Loan, Repayment
+from lending.models import Disbursement, Loan, Repayment
 from lending.presentation import receipt_code, schedule_columns, schedule_rows, schedule_totals
 from lending.selectors.loan_overview import Overview
 from lending.selectors.loan_page import ScheduleRow
@@ -167,10 +167,19 @@ def asked_words(rows: Sequence[Any]) -> list[dict[str, Any]]:
                 "status": one.get_status_display(),
                 "who": one.requested_by or _("el sistema"),
                 "paid": _("; entregó %(who)s") % {"who": one.paid_by} if one.paid_by else "",
-            },
+            }
+            + _own_words(one),
         }
         for one in rows
     ]
+
+
+def _own_words(one: Disbursement) -> str:
+    """What the borrower paid of the price, where the loan buys something."""
+    if one.price is None:
+        return ""
+    text = _(" Cuota inicial de %(own)s sobre un precio de %(price)s, recibo %(receipt)s.")
+    return text % {"own": format_money(one.own_part), "price": format_money(one.price), "receipt": one.own_receipt}
 
 
 def early_facts(page: Overview) -> dict[str, Any]:

@@ -152,7 +152,11 @@ def offer(request: Request, market_id: UUID, offer_id: UUID) -> HttpResponse:
             tea=shown.tea or Decimal(0), disbursed_on=shown.disbursement_on,
         )
     )  # fmt: skip
-    context = {"offer": shown, "request_id": found.pk, "cost": presentation.cost_of(schedule)}
+    context = {
+        "offer": shown,
+        "request_id": found.pk,
+        "cost": presentation.cost_of(schedule, shown.terms.down_payment_min),
+    }
     context["may_choose"] = found.status == Status.ANSWERED and shown.status == MarketOffer.Status.OPEN
     return render(request, "lending/market/offer.html", context)
 

@@ -150,7 +150,7 @@ def offer(request: Request, slug: str, application_id: UUID, offer_id: UUID) -> 
         "offer": shown,
         "application": application,
         "code": presentation.application_code(request.institution, application),
-        "cost": presentation.cost_of(offer_schedule(shown)),
+        "cost": presentation.cost_of(offer_schedule(shown), shown.product_version.down_payment_min),
         "may_choose": _may_choose(application, shown),
     }
     return render(request, "lending/my/offer.html", context)

@@ -126,7 +126,7 @@ def _simulation(request: Request, shelf: Shelf) -> dict[str, Any]:
     typed = {**asked, "amount": f"{asked['amount']:f}".removesuffix(".00")}
     wish = urlencode({"segment": form.product.segment, "product": form.code, **typed})
     apply_url = f"{reverse('lending:apply', args=[slug_of(request)])}?{wish}"
-    return context | {"cost": presentation.cost_of(schedule), "apply_url": apply_url}
+    return context | {"cost": presentation.cost_of(schedule, form.product.down_payment_min), "apply_url": apply_url}
 
 
 def slug_of(request: Request) -> str:

@@ -18,9 +18,9 @@ from lending.services.product_import import HEADINGS, import_products
 
 EXAMPLES = (
     ("producto", "mi-negocio", "Mi Negocio", "negocio", "Mercadería y equipos", 500, 20000, 3, 24, 30, 85,
-     "Cuota fija", 0.075, "", 2, "Cusco, Puno", "", "", 300, 18, 75, 6, 4, "", "", "", "", ""),
+     "Cuota fija", 0.075, "", "", 2, "Cusco, Puno", "", "", 300, 18, 75, 6, 4, "", "", "", "", ""),
     ("oportunidad", "agroperu", "Fondo AgroPerú", "campo", "Crédito para pequeños productores organizados", "",
-     30000, "", "", "", "", "", "", "", "", "", "", "papa, café", "", "", "", "", "", "Midagri y Agrobanco",
+     30000, "", "", "", "", "", "", "", "", "", "", "", "papa, café", "", "", "", "", "", "Midagri y Agrobanco",
      "Pertenecer a una organización de productores", "https://www.agrobanco.com.pe", "2026-01-01", "2026-12-31"),
 )  # fmt: skip
 

@@ -32,6 +32,7 @@ from lending.services.loans import (
     cancel_loan,
     disburse_loan,
     give_up_parts,
+    least_own,
     request_disbursement,
 )
 from lending.views import loan_parts
@@ -226,7 +227,10 @@ def book(request: InstitutionRequest, slug: str, contract_id: UUID) -> HttpRespo
 def ask_disbursement(request: InstitutionRequest, slug: str, loan_id: UUID) -> HttpResponse:
     """Ask that the money be handed over; somebody else does it."""
     loan = loan_for(request.actor, loan_id)
-    form = DisbursementForm(request.POST if request.method == "POST" else None, initial={"method": "transfer"})
+    form = DisbursementForm(
+        request.POST if request.method == "POST" else None, initial={"method": "transfer"},
+        own=least_own(loan) if not loan.disbursed else None, principal=loan.principal,
+    )  # fmt: skip
     if request.method == "POST" and form.is_valid():
         try:
             request_disbursement(loan_id=loan_id, actor=request.actor, **form.cleaned_data)
