@@ -4,6 +4,8 @@ from typing import Any
 from uuid import UUID
 
 from django.db import models
+from django.db.models.signals import class_prepared
+from django.dispatch import receiver
 from uuid_utils import compat as uuid_compat
 
 from accounts.tenancy.managers import InstitutionManager
@@ -45,3 +47,32 @@ class InstitutionOwned(models.Model):
         if self.institution_id is None:
             self.institution_id = current_institution_id()
         super().save(*args, **kwargs)
+
+
+@receiver(class_prepared)
+def leave_out_what_is_implied(sender: Any, **_: Any) -> None:
+    """No index that a wider one of the same table covers, and no check of what a composite key checks already.
+
+    The policies name the institution in every query, so an index on (institution, x, …) serves those by x. A row that
+    must hang on another of its institution names one that exists: the other row does, or the row that one hangs on.
+    """
+    if sender._meta.abstract or not issubclass(sender, InstitutionOwned):
+        return
+    for field in sender._meta.local_concrete_fields:
+        if field.name == "institution":
+            field.db_index = field.db_index and not _covered(sender, "institution")
+        elif isinstance(field, InstitutionForeignKey):
+            field.db_index = field.db_index and not _covered(sender, "institution", field.name)
+            if not field.null:
+                sender._meta.get_field("institution").db_constraint = False
+
+
+def _covered(model: Any, *names: str) -> bool:
+    """Whether an index or unique key of the model begins with these fields and holds every row they can find."""
+    found = [
+        index.fields
+        for index in (*model._meta.indexes, *model._meta.constraints)
+        if isinstance(index, models.Index | models.UniqueConstraint)
+        and index.condition in (None, models.Q(**{f"{names[-1]}__isnull": False}))
+    ]
+    return any(tuple(fields[: len(names)]) == names for fields in found)

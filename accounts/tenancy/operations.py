@@ -108,6 +108,61 @@ class IsolateTable(Operation):
         return sql
 
 
+class LeaveOutImplied(Operation):
+    """Indexes of foreign keys that wider ones cover go, and with `constraint` the check that the institution exists.
+
+    For models made before `accounts.models.base.leave_out_what_is_implied`, which says when.
+    """
+
+    reduces_to_sql = True
+    reversible = True
+
+    def __init__(self, model_name: str, *indexes: str, constraint: bool = False) -> None:
+        self.model_name, self.indexes, self.constraint = model_name, indexes, constraint
+
+    def deconstruct(self) -> tuple[str, list[Any], dict[str, Any]]:
+        kwargs = {"constraint": True} if self.constraint else {}
+        return self.__class__.__name__, [self.model_name, *self.indexes], kwargs
+
+    @property
+    def fields(self) -> list[str]:
+        return sorted({*self.indexes, *(["institution"] if self.constraint else [])})
+
+    def state_forwards(self, app_label: str, state: Any) -> None:
+        for name in self.fields:
+            field = state.models[app_label, self.model_name.lower()].fields[name].clone()
+            field.db_index = field.db_index and name not in self.indexes
+            if name == "institution":
+                field.db_constraint = not self.constraint
+            state.alter_field(app_label, self.model_name.lower(), name, field, preserve_default=True)
+
+    def database_forwards(self, app_label: str, schema_editor: Any, from_state: Any, to_state: Any) -> None:
+        before, after = (state.apps.get_model(app_label, self.model_name) for state in (from_state, to_state))
+        for name in self.fields:
+            schema_editor.alter_field(before, before._meta.get_field(name), after._meta.get_field(name))
+
+    def database_backwards(self, app_label: str, schema_editor: Any, from_state: Any, to_state: Any) -> None:
+        self.database_forwards(app_label, schema_editor, from_state, to_state)
+
+    def describe(self) -> str:
+        return f"Leave out what other keys of {self.model_name} imply"
+
+
+class DropInstitutionKey(RunSQL):
+    """For tables of very many rows to which no key leads: (institution_id, id) is unique by its second part."""
+
+    def __init__(self, table: str) -> None:
+        self.table = table
+        key = f"{table}_institution_key"
+        super().__init__(
+            sql=f"ALTER TABLE {table} DROP CONSTRAINT {key}",
+            reverse_sql=f"ALTER TABLE {table} ADD CONSTRAINT {key} UNIQUE (institution_id, id)",
+        )
+
+    def deconstruct(self) -> tuple[str, list[Any], dict[str, Any]]:
+        return self.__class__.__name__, [self.table], {}
+
+
 class LimitToPeriod(RunSQL):
     """Supervised rows that a mandate over some days shows only if they are of those days, all of them.
 

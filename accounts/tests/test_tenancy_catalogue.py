@@ -189,6 +189,64 @@ def test_keys_between_institution_tables_are_composite_and_validated():
     assert len(declared) > 10
 
 
+# Derived rows of the nightly close: read from the loans they name, under the policy, and held by no key.
+UNHELD = {"lending_dailyloanstate", "lending_debtorday", "lending_portfolioday", "lending_runninginstallment"}
+# The sealer's queue: filled by a trigger from entries.
+QUEUE = {"accounts_auditpending"}
+
+
+def test_every_rows_institution_exists_by_one_key_and_by_no_second_one():
+    """Its own key to the institution, or a composite one that may not be empty to a row of which the same holds."""
+    found = rows(
+        "SELECT k.conrelid::regclass::text, k.confrelid::regclass::text, bool_and(a.attnotnull), count(*)"
+        " FROM pg_constraint k JOIN pg_attribute a ON a.attrelid = k.conrelid AND a.attnum = ANY (k.conkey)"
+        " WHERE k.contype = 'f' AND k.convalidated AND EXISTS (SELECT FROM pg_attribute i WHERE i.attrelid = k.conrelid"
+        "  AND i.attnum = ANY (k.conkey) AND i.attname = 'institution_id') GROUP BY k.oid, 1, 2"
+    )
+    own = {table for table, target, _filled, _columns in found if target == "accounts_institution"}
+    hangs_on = {
+        table: target for table, target, filled, columns in found if filled and columns == 2 and table != target
+    }
+    for table in isolated_tables() - UNHELD - QUEUE:
+        at = table
+        while at in hangs_on and at not in own:
+            at = hangs_on[at]
+        assert at in own, f"{table}: nothing says that its institution exists"
+    assert own & set(hangs_on) == set(), "checked twice, row by row: the migration has no LeaveOutImplied for these"
+
+
+def test_no_index_of_a_key_is_covered_by_another_of_the_same_table():
+    found = rows(
+        "SELECT i.indrelid::regclass::text, c.relname, i.indisunique, coalesce(pg_get_expr(i.indpred, i.indrelid), ''),"
+        " (SELECT array_agg(a.attname::text ORDER BY u.n) FROM unnest(i.indkey::int[]) WITH ORDINALITY u (num, n)"
+        "  JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = u.num)"
+        " FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid WHERE i.indrelid::regclass::text = ANY (%s)",
+        [model._meta.db_table for model in our_models() if issubclass(model, InstitutionOwned)],
+    )
+    composite = {
+        (model._meta.db_table, field.column)
+        for model in our_models()
+        for field in model._meta.local_concrete_fields
+        if isinstance(field, InstitutionForeignKey)
+    }
+    whole = [
+        (table, index, tuple(columns))
+        for table, index, _unique, condition, columns in found
+        if condition in ("", f"({columns[-1]} IS NOT NULL)")
+    ]
+    for table, index, unique, condition, columns in found:
+        if unique or condition or (columns != ["institution_id"] and (table, columns[0]) not in composite):
+            continue
+        # The policies name the institution: an index that begins with it finds what one of the column alone does.
+        wanted = ("institution_id", *columns) if (table, columns[0]) in composite else tuple(columns)
+        wider = [
+            name
+            for owner, name, theirs in whole
+            if (owner, theirs[: len(wanted)]) == (table, wanted) and name not in (index, f"{table}_institution_key")
+        ]
+        assert wider == [], f"{table}: {index} costs every row that is written, and {wider} finds what it finds"
+
+
 def test_models_reach_their_rows_through_the_scoped_manager():
     for model in our_models():
         if not is_owned(model) or model._meta.db_table in PLATFORM:

@@ -4,8 +4,9 @@ from datetime import date, timedelta
 from decimal import Decimal
 
 import pytest
-from django.db import connection
+from django.db import IntegrityError, ProgrammingError, connection, transaction
 from django.test.utils import CaptureQueriesContext
+from psycopg2.errors import ForeignKeyViolation
 
 from accounts.errors import InvalidInput, InvalidState, NotAllowed, NotFound
 from accounts.models import AuditEntry, OutboxEvent
@@ -19,6 +20,17 @@ from lending.services.loans import book_loan, cancel_disbursement, cancel_loan, 
 from lending.tests.loans import START, active_loan, signed_contract, staff
 
 Status = Loan.Status
+INSTALLMENT = (
+    "INSERT INTO lending_installment (institution_id, loan_id, place, n, kind, due_on, days, principal, interest,"
+    " insurance, fees, moratory, paid_principal, paid_interest, paid_insurance, paid_fees, paid_moratory, earned,"
+    " outstanding, waived_interest, waived_insurance, waived_fees, waived_moratory)"
+    " VALUES (%s, %s, 99, 99, 'installment', '2026-12-01', 30, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0)"
+)
+DISBURSEMENT = (
+    'INSERT INTO lending_disbursement (id, institution_id, loan_id, n, status, amount, fees_deducted, itf, "on",'
+    " method, account, external_ref)"
+    " VALUES (gen_random_uuid(), %s, %s, 9, 'requested', 1, 0, 0, '2026-12-01', 'cash', '', '')"
+)
 
 
 @pytest.fixture
@@ -208,3 +220,27 @@ def test_booking_and_disbursing_take_few_queries(institution):
     with CaptureQueriesContext(connection) as disbursing:
         disburse_loan(disbursement_id=asked.pk, actor=approver, on=START)
     assert (len(booking), len(asking), len(disbursing)) == (11, 8, 15)
+
+
+class TestKeys:
+    """What the tables of the book refuse, though they keep no key of their own to the institution."""
+
+    @pytest.mark.parametrize(("table", "column"), [("installment", "loan_id"), ("disbursement", "loan_id")])
+    def test_a_row_of_another_institution_than_its_loan_is_refused(self, institution, other_institution, table, column):
+        theirs = active_loan(institution)
+        values = {"installment": INSTALLMENT, "disbursement": DISBURSEMENT}[table]
+        with institution_scope(other_institution.pk), transaction.atomic(), connection.cursor() as cursor:
+            with pytest.raises(IntegrityError, match=f"lending_{table}_{column}_within"), transaction.atomic():
+                cursor.execute(values, [other_institution.pk, theirs.pk])
+            with pytest.raises(ProgrammingError, match="row-level security"), transaction.atomic():
+                cursor.execute(values, [institution.pk, theirs.pk])
+
+    @pytest.mark.transactional
+    def test_not_even_past_the_policies_comes_in_a_row_of_an_institution_that_is_none(self, institution, superuser):
+        with institution_scope(institution.pk):
+            theirs = active_loan(institution)
+        for values in (INSTALLMENT, DISBURSEMENT):
+            with pytest.raises(ForeignKeyViolation, match="loan_id_within"):
+                superuser.run(values, 999_999, str(theirs.pk))
+        with pytest.raises(ForeignKeyViolation, match="_within"):
+            superuser.run("UPDATE lending_loan SET institution_id = 999999 WHERE id = %s", str(theirs.pk))
