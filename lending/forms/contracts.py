@@ -1,7 +1,11 @@
-"""Forms around a contract: the signature, and the insurance the borrower prefers."""
+"""Forms around a contract: the signature, the insurance the borrower prefers, and who else answers for the loan."""
 
 from django import forms
 from django.utils.translation import gettext_lazy as _
+
+from accounts.forms import MoneyInput
+from lending.forms_fields import AmountFormField
+from lending.models import Applicant, Guarantee
 
 
 class SignForm(forms.Form):
@@ -25,3 +29,23 @@ class InsuranceForm(forms.Form):
 
     insurer = forms.CharField(label=_("Aseguradora"), max_length=120, required=False)
     policy = forms.CharField(label=_("Número de tu póliza"), max_length=60, required=False)
+
+
+class PersonForm(forms.Form):
+    """Somebody by their document."""
+
+    document_type = forms.ChoiceField(label=_("Documento"), choices=Applicant.DocumentType.choices)
+    document_number = forms.CharField(
+        label=_("Número de documento"), max_length=12,
+        widget=forms.TextInput({"class": "input-num", "autocomplete": "off", "inputmode": "numeric"}),
+    )  # fmt: skip
+
+
+class GuaranteeForm(PersonForm):
+    """Who answers for a loan, how, and up to what."""
+
+    kind = forms.ChoiceField(label=_("Cómo responde"), choices=Guarantee.Kind.choices)
+    limit = AmountFormField(
+        label=_("Hasta qué monto"), help_text=_("Vacío: por todo el crédito."), required=False,
+        widget=MoneyInput(),
+    )  # fmt: skip

@@ -5,6 +5,7 @@ from lending.models.book import CloseChunk, CloseRun, DailyLoanState, DebtorDay,
 from lending.models.collections import ContactNote, PromiseToPay
 from lending.models.fairness import DisparityMonth, DisparityReply, FairnessAnswer
 from lending.models.groups import Group, GroupLoan, GroupMember, Guarantee
+from lending.models.guarantors import ContractGuarantor
 from lending.models.imports import PortfolioImport
 from lending.models.ledger import LedgerEntry, LedgerPeriod
 from lending.models.loans import (
@@ -49,6 +50,7 @@ __all__ = [
     "CloseRun",
     "ContactNote",
     "Contract",
+    "ContractGuarantor",
     "DailyLoanState",
     "DebtorDay",
     "Decision",

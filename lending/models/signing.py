@@ -6,17 +6,21 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.models import User
 from accounts.models.base import InstitutionForeignKey, InstitutionOwned
+from lending.models.guarantors import ContractGuarantor
 from lending.models.loans import Contract
 
 
 class SigningCode(InstitutionOwned):
-    """A code sent to a borrower so that they sign one contract: once, within minutes, in a few attempts."""
+    """A code sent to a borrower, or to who answers for them, to sign one contract: once, in minutes, in few tries."""
 
     class Channel(models.TextChoices):
         SMS = "sms", _("Mensaje de texto")
         EMAIL = "email", _("Correo")
 
     contract = InstitutionForeignKey(Contract, models.CASCADE, related_name="signing_codes")
+    guarantor = InstitutionForeignKey(  # whose code it is; None for the borrower's
+        ContractGuarantor, models.CASCADE, null=True, blank=True, related_name="signing_codes"
+    )
     code_hash = models.CharField(max_length=64)  # keyed; the code itself is nowhere
     channel = models.CharField(max_length=5, choices=Channel)
     address = models.CharField(max_length=80)  # masked, enough for its owner to know which one

@@ -1,7 +1,7 @@
 """The contract a borrower signs: Hoja Resumen and cronograma (Ley 28587; Res. SBS 3274-2017). Pure."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -13,6 +13,7 @@ from accounts.formats import format_money, format_percent
 from lending.money import least_own_part
 from lending.schedules import Amortization, FeeWhen, Schedule
 
+ROLES: Final = {"guarantor": "Aval", "surety": "Fiador solidario", "codebtor": "Codeudor"}  # the paper is in Spanish
 VERSION: Final = "2026-11"  # of the words below; a text that changes gets a new one
 
 
@@ -23,6 +24,24 @@ class Policy:
     insurer: str
     number: str
     own: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Party:
+    """Somebody who answers for the loan: their name, their document in part, how, and up to what (None: all of it)."""
+
+    name: str
+    document: str
+    kind: str  # as lending.models.Guarantee.Kind
+    limit: Decimal | None = None
+
+    @property
+    def role(self) -> str:
+        return ROLES[self.kind]
+
+    @property
+    def answers_for(self) -> str:
+        return "por todo el préstamo" if self.limit is None else f"hasta {format_money(self.limit)}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +59,7 @@ class Agreement:
     itf_rate: Decimal
     insurance: Policy | None
     down_payment: Decimal = Decimal(0)  # share of the price that the borrower pays the seller
+    guarantors: Sequence[Party] = ()
     refinances: str = ""  # the number of the loan that this one pays, where it does
 
     @property
@@ -58,12 +78,27 @@ def summary_of(agreement: Agreement) -> dict[str, Any]:
         "valid_until": agreement.valid_until.isoformat(),
         "lender": dict(agreement.lender),
         "borrower": dict(agreement.borrower),
+        **(
+            {
+                "guarantors": [
+                    {"name": one.name, "document": one.document, "role": one.role, "answers_for": one.answers_for}
+                    for one in agreement.guarantors
+                ]
+            }
+            if agreement.guarantors
+            else {}
+        ),
         "product": agreement.product,
         "disbursement_on": schedule.terms.disbursed_on.isoformat(),
         "first_due_on": schedule.rows[0].due_on.isoformat(),
         "matures_on": schedule.last_due_on.isoformat(),
         **({"refinances": agreement.refinances} if agreement.refinances else {}),
         "own_insurance": bool(agreement.insurance and agreement.insurance.own),
+        **(
+            {"own_policy": {"insurer": agreement.insurance.insurer, "number": agreement.insurance.number}}
+            if agreement.insurance and agreement.insurance.own
+            else {}
+        ),
         "figures": {
             "amount": str(schedule.terms.principal),
             "received": str(totals.received),
@@ -123,7 +158,8 @@ def _lines(agreement: Agreement) -> list[tuple[str, str]]:
         ("Comisiones", _fees(schedule)),
         ("Gastos de terceros", "Ninguno"),
         ("Penalidades", "Ninguna"),
-        ("Garantías", "Ninguna"),
+        ("Garantías", "Personales, de quienes siguen" if agreement.guarantors else "Ninguna"),
+        *((one.role, f"{one.name}, {one.document}; responde {one.answers_for}") for one in agreement.guarantors),
         ("Impuesto a las transacciones financieras (ITF)", f"{itf} de cada movimiento; no es parte de la TCEA"),
         ("Total que pagarás si pagas en las fechas del cronograma", format_money(totals.total)),
     ]
@@ -206,6 +242,7 @@ def _clauses(agreement: Agreement) -> list[tuple[str, str]]:
             " deudor; si continúa, la entidad puede cobrar por la vía judicial. Si no vas a poder pagar, avísanos"
             " antes: se puede pedir una reprogramación.",
         ),
+        *_who_answers(agreement.guarantors),
         (
             "Cómo se aplica un pago",
             "Primero la cuota más antigua; dentro de cada una: interés moratorio, comisiones, seguro, interés y"
@@ -238,6 +275,20 @@ def _clauses(agreement: Agreement) -> list[tuple[str, str]]:
             f"Puedes reclamar en el Libro de Reclamaciones de {lender}, gratis; se responde en 15 días hábiles. También"
             " ante Indecopi o, si la supervisa, la SBS.",
         ),
+    ]
+
+
+def _who_answers(guarantors: Sequence[Party]) -> list[tuple[str, str]]:
+    if not guarantors:
+        return []
+    return [
+        (
+            "Quienes responden por ti",
+            " y ".join(f"{one.name} ({one.role.lower()})" for one in guarantors)
+            + ": si no pagas, la entidad puede cobrarles, hasta donde dice esta hoja, sin tener que cobrarte antes a ti"
+            " (Código Civil, arts. 1186 y 1883). Quien paga por ti puede cobrarte lo que pagó. Cada persona lee esta"
+            " hoja y firma antes que el titular, con un código que llega a su propio celular o correo.",
+        )
     ]
 
 

@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from accounts.actors import Actor
 from accounts.errors import NotFound
-from lending.models import Contract, Loan, SigningCode
+from lending.models import Contract, ContractGuarantor, Loan, SigningCode
 from lending.papers.contract import document_sha256
 from lending.selectors.applications import unrestricted
 
@@ -67,9 +67,10 @@ def is_as_shown(contract: Contract) -> bool:
     return document_sha256(contract.summary, contract.schedule, contract.terms) == contract.document_sha256
 
 
-def live_code(contract: Contract) -> SigningCode | None:
-    """The code that signs this contract now; None once it is used, over or asked for too often."""
-    newest = SigningCode.objects.filter(contract_id=contract.pk).order_by("-created_at", "-pk").first()
+def live_code(contract: Contract, guarantor: ContractGuarantor | None = None) -> SigningCode | None:
+    """The borrower's code, or a guarantor's, that signs this contract now; None once used, over or typed too often."""
+    codes = SigningCode.objects.filter(contract_id=contract.pk, guarantor=guarantor)
+    newest = codes.order_by("-created_at", "-pk").first()
     return newest if newest is not None and is_live(newest) else None
 
 

@@ -64,6 +64,7 @@ WORDS: Final[dict[str, tuple[Any, Any]]] = {
     "lending.Notification": (_("Mensajes que te enviamos"), SYSTEM),
     "lending.Contract": (_("Contratos"), SYSTEM),
     "lending.SigningCode": (_("Códigos de firma enviados"), SYSTEM),
+    "lending.ContractGuarantor": (_("Quiénes responden por un crédito, según su contrato"), STAFF),
     "lending.Loan": (_("Créditos"), SYSTEM),
     "lending.Guarantee": (_("Garantías de tus créditos"), STAFF),
     "lending.GroupMember": (_("Grupos en que participas"), STAFF),

@@ -1,5 +1,6 @@
 """The contract: made from a chosen offer, insured as the borrower wishes, cancelled, expired. Signing stands beside."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
@@ -17,7 +18,16 @@ from accounts.models import Institution
 from accounts.numbering import CONTRACTS, next_number
 from accounts.tenancy.scope import current_institution_id, institution_scope
 from lending.matching import ProductTerms, disbursement_day, loan_terms
-from lending.models import Applicant, Application, Contract, Loan, Offer, Parameter, Restructure
+from lending.models import (
+    Applicant,
+    Application,
+    Contract,
+    ContractGuarantor,
+    Loan,
+    Offer,
+    Parameter,
+    Restructure,
+)
 from lending.money import ZERO
 from lending.papers import contract as paper
 from lending.papers.pdf import contract_pdf
@@ -47,6 +57,16 @@ class Basis:
     insurance: paper.Policy | None
 
 
+@dataclass(frozen=True, slots=True)
+class Named:
+    """Somebody a contract is to name as answering for its loan."""
+
+    person: Applicant
+    kind: str
+    limit: Decimal | None
+    by: int  # account of who wrote it down
+
+
 @transaction.atomic
 def make_contract(*, offer_id: UUID, actor: Actor, on: date | None = None) -> Contract:
     """The contract of a chosen offer, ready to be read and signed; the one that stands is returned unchanged.
@@ -55,13 +75,14 @@ def make_contract(*, offer_id: UUID, actor: Actor, on: date | None = None) -> Co
     values of the day or the insurer that the Hoja Resumen must name are missing.
     """
     application, offer = _chosen(offer_id, actor)
-    standing = Contract.objects.filter(offer_id=offer.pk).exclude(status=Status.CANCELLED).first()
+    last = Contract.objects.filter(offer_id=offer.pk).order_by("-number").first()
+    standing = last if last is not None and last.status != Status.CANCELLED else None
     if standing is not None and (standing.status == Status.SIGNED or _still_stands(standing, on or today())):
         return standing
     if standing is not None:
         cancel_open(standing, actor, "renewed")
     product = product_terms(offer.product_version)
-    return _made(_basis(application, offer, product, on or today(), None), actor)
+    return _made(_basis(application, offer, product, on or today(), None), actor, named_in(last) if last else ())
 
 
 @transaction.atomic
@@ -91,7 +112,19 @@ def insure_otherwise(
     product = product_terms(offer.product_version)
     basis = _basis(application, offer, product, on or today(), own)
     cancel_open(contract, actor, "insurance")
-    return _made(basis, actor)
+    return _made(basis, actor, named_in(contract))
+
+
+def with_guarantors(contract: Contract, guarantors: Sequence["Named"], actor: Actor, on: date) -> Contract:
+    """An open contract of an offer anew, naming these people; the one that was open is cancelled. Raises as above."""
+    assert contract.offer_id is not None
+    application, offer = _chosen(contract.offer_id, actor)
+    own = None
+    if contract.own_insurance:
+        own = paper.Policy(**contract.summary["own_policy"], own=True)
+    basis = _basis(application, offer, product_terms(offer.product_version), on, own)
+    cancel_open(contract, actor, "guarantors")
+    return _made(basis, actor, guarantors)
 
 
 @transaction.atomic
@@ -225,7 +258,7 @@ def _basis(application: Application, offer: Offer, product: ProductTerms, on: da
     return Basis(application, offer, product, applicant, on, insurance)
 
 
-def _made(basis: Basis, actor: Actor) -> Contract:
+def _made(basis: Basis, actor: Actor, guarantors: Sequence[Named]) -> Contract:
     offer = basis.offer
     terms = _terms(basis)
     schedule = build_schedule(terms)
@@ -234,14 +267,14 @@ def _made(basis: Basis, actor: Actor) -> Contract:
         actor, applicant=basis.applicant, product=basis.product.name, product_version_id=offer.product_version_id,
         schedule=schedule, moratory=moratory_rate(basis.on), on=basis.on, valid_until=offer.valid_until,
         insurance=basis.insurance, down_payment=basis.product.down_payment_min, application=basis.application,
-        offer=offer,
+        offer=offer, guarantors=guarantors,
     )  # fmt: skip
 
 
 def write_contract(
     actor: Actor, *, applicant: Applicant, product: str, product_version_id: UUID | None, schedule: Schedule,
     moratory: Decimal, on: date, valid_until: date, insurance: paper.Policy | None = None, refinances: str = "",
-    down_payment: Decimal = ZERO, **links: Any,
+    down_payment: Decimal = ZERO, guarantors: Sequence[Named] = (), **links: Any,
 ) -> Contract:  # fmt: skip
     """A contract ready to be read: its words, figures, hash and sealed PDF. `links` say what it comes of."""
     institution = Institution.objects.get(pk=current_institution_id())
@@ -260,7 +293,7 @@ def write_contract(
         },
         borrower={
             "name": applicant.full_name,
-            "document": f"{applicant.get_document_type_display()} {applicant.masked_document}",
+            "document": document_of(applicant),
         },
         product=product,
         schedule=schedule,
@@ -268,6 +301,15 @@ def write_contract(
         itf_rate=_itf(on),
         insurance=insurance,
         down_payment=down_payment,
+        guarantors=[
+            paper.Party(
+                name=one.person.full_name,
+                document=document_of(one.person),
+                kind=one.kind,
+                limit=one.limit,
+            )
+            for one in guarantors
+        ],
         refinances=refinances,
     )
     contract = Contract(
@@ -290,6 +332,13 @@ def write_contract(
     contract.document_sha256 = paper.document_sha256(contract.summary, contract.schedule, contract.terms)
     contract.stored_name = keep_sealed(written_pdf(contract))
     contract.save()
+    ContractGuarantor.objects.bulk_create(
+        ContractGuarantor(
+            institution_id=institution.pk, contract=contract, guarantor=one.person, kind=one.kind, limit=one.limit,
+            named_by_id=one.by,
+        )
+        for one in guarantors
+    )  # fmt: skip
     audit.record(
         actor,
         "lending.contract.made",
@@ -304,11 +353,23 @@ def write_contract(
         moratory_tea=moratory,
         total=schedule.totals.total,
         own_insurance=contract.own_insurance,
+        **({"guarantors": [one.person.pk for one in guarantors]} if guarantors else {}),
         on=on,
         sha256=contract.document_sha256,
     )
     outbox.publish("lending.contract.made", contract)
     return contract
+
+
+def document_of(person: Applicant) -> str:
+    """Type and last figures of a document, as papers show them."""
+    return f"{person.get_document_type_display()} {person.masked_document}"
+
+
+def named_in(contract: Contract) -> list[Named]:
+    """Whom a contract names as answering for its loan, in the order they were named."""
+    found = ContractGuarantor.objects.filter(contract_id=contract.pk).select_related("guarantor").order_by("pk")
+    return [Named(one.guarantor, one.kind, one.limit, one.named_by_id) for one in found]
 
 
 def _terms(basis: Basis) -> LoanTerms:

@@ -1,5 +1,6 @@
 """Village banks and guarantors: who answers for whose loan."""
 
+from collections.abc import Iterable
 from datetime import date, time
 from decimal import Decimal
 from typing import Any
@@ -18,7 +19,7 @@ from accounts.errors import InvalidInput, InvalidState, NotFound
 from accounts.models import Institution
 from accounts.tenancy.scope import current_institution_id
 from lending.identity import BadIdentity, clean_document
-from lending.models import Applicant, Group, GroupLoan, GroupMember, Guarantee, Loan
+from lending.models import Applicant, Contract, ContractGuarantor, Group, GroupLoan, GroupMember, Guarantee, Loan
 
 OPEN_LOANS = (Loan.Status.APPROVED, Loan.Status.ACTIVE)
 
@@ -166,24 +167,50 @@ def give_guarantee(
     """
     actor.require("lending.manage_guarantees")
     loan = _open_loan(loan_id)
-    person = _known(document_type, document_number)
-    errors: dict[str, Any] = {}
-    if kind not in Guarantee.Kind.values:
-        errors["kind"] = [_("Elige cómo responde")]
-    if limit is not None and limit <= 0:
-        errors["limit"] = [_("Debe ser mayor que cero")]
-    if person.pk == loan.applicant_id:
-        errors["document_number"] = [_("Quien recibe el crédito no puede ser su propio garante")]
-    elif Guarantee.objects.filter(loan_id=loan.pk, guarantor_id=person.pk, released_on=None).exists():
-        errors["document_number"] = [_("Esa persona ya responde por este crédito")]
-    if errors:
-        raise InvalidInput(fields=errors)
+    given_already = Guarantee.objects.filter(loan_id=loan.pk, released_on=None).values_list("guarantor_id", flat=True)
+    person = checked_guarantor(
+        loan.applicant_id, given_already, document_type=document_type, document_number=document_number, kind=kind,
+        limit=limit,
+    )  # fmt: skip
     assert actor.user_id is not None  # only people may
     given = Guarantee.objects.create(
         loan=loan, guarantor=person, kind=kind, limit=limit, given_on=today(), recorded_by_id=actor.user_id
     )
     audit.record(actor, "lending.guarantee.given", given, loan=loan.pk, guarantor=person.pk, kind=kind, limit=limit)
     return given
+
+
+def checked_guarantor(
+    borrower_id: UUID, others: Iterable[UUID], *, document_type: str, document_number: str, kind: str,
+    limit: Decimal | None,
+) -> Applicant:  # fmt: skip
+    """The known person who may answer for the borrower beside the `others`. Raises InvalidInput by field."""
+    person = _known(document_type, document_number)
+    errors: dict[str, Any] = {}
+    if kind not in Guarantee.Kind.values:
+        errors["kind"] = [_("Elige cómo responde")]
+    if limit is not None and limit <= 0:
+        errors["limit"] = [_("Debe ser mayor que cero")]
+    if person.pk == borrower_id:
+        errors["document_number"] = [_("Quien recibe el crédito no puede ser su propio garante")]
+    elif person.pk in set(others):
+        errors["document_number"] = [_("Esa persona ya responde por este crédito")]
+    if errors:
+        raise InvalidInput(fields=errors)
+    return person
+
+
+def take_guarantees(contract: Contract, loan: Loan, actor: Actor, on: date) -> None:
+    """The people who signed the contract answer for its loan, in the caller's transaction."""
+    for one in ContractGuarantor.objects.filter(contract_id=contract.pk):
+        given = Guarantee.objects.create(
+            loan=loan, guarantor_id=one.guarantor_id, kind=one.kind, limit=one.limit, given_on=on,
+            recorded_by_id=one.named_by_id,
+        )  # fmt: skip
+        audit.record(
+            actor, "lending.guarantee.given", given, loan=loan.pk, guarantor=one.guarantor_id, kind=one.kind,
+            limit=one.limit, contract=contract.pk,
+        )  # fmt: skip
 
 
 @transaction.atomic

@@ -25,6 +25,7 @@ from lending.parameters import legal_values_on
 from lending.schedules import InvalidTerms, LoanTerms, build_schedule
 from lending.schedules.contract import read_request, write_request
 from lending.selectors.loans import LoanFacts, paid_tranches
+from lending.services.groups import take_guarantees
 from lending.services.servicing import (
     LoanWork,
     begin_work,
@@ -98,6 +99,7 @@ def book_loan(*, contract_id: UUID, actor: Actor) -> Loan:
         installment=schedule.installment,
         installments=len(schedule.rows),
     )
+    take_guarantees(contract, loan, actor, signed_on)
     audit.record(
         actor,
         "lending.loan.booked",
@@ -332,7 +334,7 @@ def _start(loan: Loan, day: date) -> LoanTerms:
 
 def least_own(loan: Loan) -> Decimal:
     """What its contract has the borrower pay the seller at least; zero where it buys nothing."""
-    return Decimal(loan.contract.summary["figures"].get("own_part", 0)) if loan.contract else ZERO
+    return Decimal(loan.contract.summary.get("figures", {}).get("own_part", 0)) if loan.contract else ZERO
 
 
 def _own_shown(loan: Loan, price: Decimal | None, receipt: str) -> Decimal | None:

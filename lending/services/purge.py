@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from django.apps import apps
 from django.db import transaction
+from django.db.models import Q
 from django.utils import timezone
 
 from accounts import audit
@@ -19,7 +20,7 @@ from accounts.audit.subjects import destroy_subject_key
 from accounts.clock import LIMA, years_after
 from accounts.models import DataRequest, Membership
 from accounts.tenancy.scope import institution_scope
-from lending.models import Applicant, Application, Guarantee, Loan
+from lending.models import Applicant, Application, Contract, ContractGuarantor, Guarantee, Loan
 from lending.parameters import Parameter, term
 from lending.selectors.held import Section, held_of_applicant
 from lending.services.store import forget_sealed
@@ -28,6 +29,7 @@ DELETE: Final = "delete"
 Rule = Mapping[str, Any] | str
 # The loan is owed or about to be paid out: its data are needed for the contract itself.
 RUNNING: Final = (Loan.Status.APPROVED, Loan.Status.ACTIVE, Loan.Status.CHARGED_OFF)
+AGREEING: Final = (Contract.Status.OPEN, Contract.Status.SIGNED)
 
 # Frozen figures of the program and the ledger: amounts and codes, no name, no document, no address.
 FIGURES: Final = (
@@ -64,7 +66,8 @@ RULES: Final[dict[str, Rule]] = {
     "lending.Contract": {"summary": {}, "signature": {}, "signed_by_id": None, "stored_name": ""},
     "lending.Loan": {"external_ref": "", "given_up_reason": ""},
     "lending.PromiseToPay": {"cancel_reason": ""},
-    "lending.Disbursement": {"account": "", "external_ref": ""},
+    "lending.ContractGuarantor": {"signature": {}},
+    "lending.Disbursement": {"account": "", "external_ref": "", "own_receipt": ""},
     "lending.Repayment": {"external_ref": "", "reversal_reason": ""},
     "lending.Restructure": {"reason": ""},
     "accounts.Consent": {"ip": None, "given_by_id": None},
@@ -80,6 +83,9 @@ FILES: Final = {"lending.Document": "stored_name", "lending.Contract": "stored_n
 def has_running_loan(applicant: Applicant) -> bool:
     """Whether a loan that the person took or answers for still runs or is owed."""
     answered_for = Guarantee.objects.filter(guarantor_id=applicant.pk, released_on=None, loan__status__in=RUNNING)
+    named = ContractGuarantor.objects.filter(guarantor_id=applicant.pk, contract__status__in=AGREEING)
+    if named.exclude(contract__status=Contract.Status.SIGNED, contract__loans__isnull=False).exists():
+        return True
     return Loan.objects.filter(applicant_id=applicant.pk, status__in=RUNNING).exists() or answered_for.exists()
 
 
@@ -96,7 +102,8 @@ def kept_until(applicant: Applicant) -> date | None:
         for instant in pair
         if instant
     ]
-    for pair in Loan.objects.filter(applicant_id=applicant.pk).values_list("disbursed_on", "closed_on"):
+    theirs = Q(applicant_id=applicant.pk) | Q(guarantees__guarantor_id=applicant.pk)
+    for pair in Loan.objects.filter(theirs).values_list("disbursed_on", "closed_on"):
         ends += [day for day in pair if day]
     return years_after(max(ends), term(Parameter.Code.RECORDS_YEARS)) if ends else None
 

@@ -5,6 +5,7 @@ the borrower signs. What is owed changes by the day, so the contract holds on th
 `prepare_contract` makes the one of today.
 """
 
+from collections.abc import Sequence
 from datetime import date
 from decimal import Decimal
 from typing import Any
@@ -28,7 +29,8 @@ from lending.presentation import loan_code
 from lending.schedules import InvalidTerms, LoanTerms, build_schedule
 from lending.schedules.contract import read_request, write_request
 from lending.selectors.loans import LoanFacts, in_order
-from lending.services.contracts import cancel_open, check_cap, moratory_rate, write_contract
+from lending.services.contracts import Named, cancel_open, check_cap, moratory_rate, named_in, write_contract
+from lending.services.groups import take_guarantees
 from lending.services.servicing import LoanWork, begin_work, settle
 
 
@@ -68,18 +70,31 @@ def prepare_contract(*, restructure_id: UUID, actor: Actor, on: date | None = No
     return contract_of(work, row, actor, on or today())
 
 
-def contract_of(work: LoanWork, row: Restructure, actor: Actor, on: date) -> Contract:
-    """The same with the loan locked already."""
+def contract_of(
+    work: LoanWork, row: Restructure, actor: Actor, on: date, guarantors: Sequence[Named] | None = None
+) -> Contract:
+    """The same with the loan locked already.
+
+    Who answers for the old loan is named in it, and signs it too; `guarantors` are others in their place.
+    """
     if row.status != Restructure.Status.AUTHORISED:
         raise InvalidState(_("Esta refinanciación no espera una firma."))
     _refuse_the_past(work, on)
-    standing = row.contracts.exclude(status=Contract.Status.CANCELLED).first()
+    last = row.contracts.order_by("-number").first()
+    standing = last if last is not None and last.status != Contract.Status.CANCELLED else None
     payoff = work.state(on).payoff.total
     if standing is not None:
-        if standing.valid_until == on and standing.amount == payoff:
+        if standing.valid_until == on and standing.amount == payoff and guarantors is None:
             return standing
         cancel_open(standing, actor, "renewed")
     old = work.loan
+    if guarantors is None and last is not None:
+        guarantors = named_in(last)
+    elif guarantors is None:
+        guarantors = [
+            Named(one.guarantor, one.kind, one.limit, one.recorded_by_id)
+            for one in old.guarantees.filter(released_on=None).select_related("guarantor").order_by("given_on", "pk")
+        ]
     try:
         terms = terms_of(row, payoff, on)
         schedule = build_schedule(terms)
@@ -89,7 +104,8 @@ def contract_of(work: LoanWork, row: Restructure, actor: Actor, on: date) -> Con
     return write_contract(
         actor, applicant=old.applicant, product=_("Refinanciación, %(product)s") % {"product": old.product.name},
         product_version_id=old.product_version_id, schedule=schedule, moratory=moratory_rate(on), on=on, valid_until=on,
-        refinances=loan_code(Institution.objects.get(pk=old.institution_id), old.number), restructure=row,
+        refinances=loan_code(Institution.objects.get(pk=old.institution_id), old.number), guarantors=guarantors,
+        restructure=row,
     )  # fmt: skip
 
 
@@ -141,6 +157,7 @@ def refinance(work: LoanWork, row: Restructure, contract: Contract) -> Loan:
         paid_at=timezone.now(),
     )  # fmt: skip
     actor = Actor.system("refinancing", institution_id=new.institution_id)
+    take_guarantees(contract, new, actor, row.on)
     audit.record(
         actor,
         "lending.loan.booked",

@@ -17,11 +17,12 @@ from django.utils.translation import gettext as _
 from accounts import audit, crypto, messages, outbox
 from accounts.actors import Actor
 from accounts.clock import LIMA, today
-from accounts.errors import InvalidInput, InvalidState, NotAllowed, Unavailable
+from accounts.errors import InvalidInput, InvalidState, NotAllowed, NotFound, Unavailable
 from accounts.formats import format_moment
-from accounts.models import Institution
+from accounts.models import Institution, User
 from accounts.phones import mask_mobile
-from lending.models import Contract, SigningCode
+from lending.models import Applicant, Contract, ContractGuarantor, SigningCode
+from lending.papers import contract as paper
 from lending.selectors.contracts import contract_for, is_as_shown, is_live, owner_of
 from lending.services.contracts import check_cap, own_contract, require_open, written_pdf
 from lending.services.restructures import apply_refinancing
@@ -43,11 +44,40 @@ def send_signing_code(*, contract_id: UUID, actor: Actor, on: date | None = None
     contract = own_contract(contract_id, actor)
     _require_person(actor)
     require_signable(contract, on or today())
+    _require_guarantors(contract)
+    owner = contract.application.owner if contract.application else contract.applicant.user
+    return _send_code(contract, actor, reached_at(contract.applicant, owner))
+
+
+@transaction.atomic
+def send_guarantor_code(*, guarantor_id: UUID, actor: Actor, on: date | None = None) -> SigningCode:
+    """Send who is named as answering for the loan a code to sign its contract with, beside an officer.
+
+    It goes to an address of their own. Raises as `send_signing_code`.
+    """
+    one, contract = _named(guarantor_id, actor)
+    require_signable(contract, on or today())
+    if one.signed_at is not None:
+        raise InvalidState(_("Esta persona ya firmó."), code="guarantor_signed")
+    to = reached_at(one.guarantor, one.guarantor.user)
+    borrower, owner = contract.applicant, contract.application.owner if contract.application else None
+    if to[1].casefold() in {text.casefold() for _by, text in (*_addresses(borrower, owner), *_addresses(borrower))}:
+        raise InvalidState(
+            _("El código debe llegar a un celular o correo propio, y ese es el del titular. Corrígelo primero."),
+            code="same_address",
+        )
+    return _send_code(contract, actor, to, one)
+
+
+def _send_code(
+    contract: Contract, actor: Actor, to: tuple[Channel, str], guarantor: ContractGuarantor | None = None
+) -> SigningCode:
+    """A fresh code for the borrower or a guarantor. Raises InvalidState when asked for too often."""
     now = timezone.now()
     recent = list(
-        SigningCode.objects.filter(contract_id=contract.pk, created_at__gt=now - timedelta(hours=1)).values_list(
-            "created_at", flat=True
-        )
+        SigningCode.objects.filter(
+            contract_id=contract.pk, guarantor=guarantor, created_at__gt=now - timedelta(hours=1)
+        ).values_list("created_at", flat=True)
     )
     if recent and max(recent) > now - PAUSE:
         raise InvalidState(
@@ -55,10 +85,11 @@ def send_signing_code(*, contract_id: UUID, actor: Actor, on: date | None = None
         )
     if len(recent) >= MOST_CODES:
         raise InvalidState(_("Ya enviamos cinco códigos. Espera una hora o llama a la entidad."), code="code_too_many")
-    channel, address = _reached_at(contract)
+    channel, address = to
     code = f"{secrets.randbelow(10**6):06d}"
     sent = SigningCode.objects.create(
         contract=contract,
+        guarantor=guarantor,
         code_hash=_hash(contract, code),
         channel=channel,
         address=mask_mobile(address) if channel == Channel.SMS else _mask_email(address),
@@ -66,9 +97,10 @@ def send_signing_code(*, contract_id: UUID, actor: Actor, on: date | None = None
         expires_at=now + CODE_LASTS,
     )
     audit.record(
-        actor, "lending.contract.code_sent", contract, application=contract.application_id, channel=str(channel)
-    )
-    _deliver(contract, channel, address, code)
+        actor, "lending.contract.code_sent", contract, application=contract.application_id, channel=str(channel),
+        **({"guarantor": guarantor.guarantor_id} if guarantor else {}),
+    )  # fmt: skip
+    _deliver(contract, channel, address, code, as_guarantor=guarantor is not None)
     return sent
 
 
@@ -85,22 +117,44 @@ def sign_contract(*, contract_id: UUID, actor: Actor, code: str, sha256: str, on
             return contract
         _require_person(actor)
         require_signable(contract, on or today())
-        if sha256 != contract.document_sha256:
-            raise InvalidState(
-                _("El contrato cambió desde que abriste la página. Léelo otra vez y firma."), code="contract_changed"
-            )
-        if not is_as_shown(contract):
-            raise Unavailable(_("El contrato guardado no coincide con su sello."), code="contract_altered")
-        live = (
-            SigningCode.objects.select_for_update()
-            .filter(contract_id=contract.pk)
-            .order_by("-created_at", "-pk")
-            .first()
-        )
+        _require_guarantors(contract)
+        _require_shown(contract, sha256)
+        live = _newest(contract, None)
         refusal = _refusal(contract, live, code, actor)
         if refusal is None and live is not None:
             _sign(contract, live, actor, on or today())
             return contract
+    raise InvalidInput(fields={"code": [refusal]})
+
+
+def sign_as_guarantor(
+    *, guarantor_id: UUID, actor: Actor, code: str, sha256: str, on: date | None = None
+) -> ContractGuarantor:
+    """The signature of somebody the contract names as answering for it, before the borrower's. Raises as above.
+
+    At the counter: an officer is the witness. Signing again is no error.
+    """
+    with transaction.atomic():
+        one, contract = _named(guarantor_id, actor)
+        if one.signed_at is not None:
+            return one
+        require_signable(contract, on or today())
+        _require_shown(contract, sha256)
+        live = _newest(contract, one)
+        refusal = _refusal(contract, live, code, actor)
+        if refusal is None and live is not None:
+            one.signed_at = live.used_at = timezone.now()
+            live.save(update_fields=["used_at"])
+            one.signature = {
+                "method": "code", "channel": live.channel, "address": live.address, "sha256": sha256, "ip": actor.ip,
+                "witness": actor.user_id,
+            }  # fmt: skip
+            one.save(update_fields=["signed_at", "signature"])
+            audit.record(
+                actor, "lending.contract.guarantor_signed", contract, guarantor=one.guarantor_id,
+                number=contract.number, sha256=sha256, method="code", channel=live.channel,
+            )  # fmt: skip
+            return one
     raise InvalidInput(fields={"code": [refusal]})
 
 
@@ -125,6 +179,45 @@ def require_signable(contract: Contract, on: date) -> None:
             _("Las fechas de este contrato ya pasaron. Pide que lo preparen otra vez."), code="contract_expired"
         )
     check_cap(contract.tea, on)
+
+
+def _named(guarantor_id: UUID, actor: Actor) -> tuple[ContractGuarantor, Contract]:
+    """Somebody a contract names, and the contract, both locked, for an officer. Raises NotFound, NotAllowed."""
+    actor.require("lending.make_contract")
+    _require_person(actor)
+    contract_id = ContractGuarantor.objects.filter(pk=guarantor_id).values_list("contract_id", flat=True).first()
+    if contract_id is None:
+        raise NotFound
+    contract = own_contract(contract_id, actor)
+    found = ContractGuarantor.objects.select_for_update(of=("self",)).select_related("guarantor__user")
+    return found.get(pk=guarantor_id), contract
+
+
+def _require_guarantors(contract: Contract) -> None:
+    """Raise InvalidState until everybody the contract names has signed: the borrower signs last."""
+    waiting = ContractGuarantor.objects.filter(contract_id=contract.pk, signed_at=None)
+    names = ", ".join(waiting.values_list("guarantor__full_name", flat=True))
+    if names:
+        raise InvalidState(
+            _("Primero firma quien responde por este crédito: falta %(names)s.") % {"names": names},
+            code="guarantor_unsigned",
+        )
+
+
+def _require_shown(contract: Contract, sha256: str) -> None:
+    """Raise InvalidState or Unavailable unless what is stored is what was shown."""
+    if sha256 != contract.document_sha256:
+        raise InvalidState(
+            _("El contrato cambió desde que abriste la página. Léelo otra vez y firma."), code="contract_changed"
+        )
+    if not is_as_shown(contract):
+        raise Unavailable(_("El contrato guardado no coincide con su sello."), code="contract_altered")
+
+
+def _newest(contract: Contract, guarantor: ContractGuarantor | None) -> SigningCode | None:
+    """The newest code of the borrower, or of a guarantor, locked."""
+    codes = SigningCode.objects.select_for_update().filter(contract_id=contract.pk, guarantor=guarantor)
+    return codes.order_by("-created_at", "-pk").first()
 
 
 def _require_person(actor: Actor) -> None:
@@ -189,7 +282,16 @@ def signature_lines(contract: Contract) -> list[tuple[str, str]]:
     """How it was signed, for the paper and the page; in Spanish, like the contract."""
     assert contract.signed_at is not None
     reached = "un mensaje de texto" if contract.signature["channel"] == Channel.SMS else "un correo"
+    guarantors = ContractGuarantor.objects.filter(contract_id=contract.pk, signed_at__isnull=False)
     return [
+        *(
+            (
+                f"Firmado por {paper.ROLES[one.kind].lower()}",
+                f"{one.guarantor.full_name}, el {format_moment(one.signed_at)}, en agencia, con un código enviado a"
+                f" {one.signature['address']}",
+            )
+            for one in guarantors.select_related("guarantor").order_by("signed_at")
+        ),
         ("Firmado por", contract.summary["borrower"]["name"]),
         ("Fecha y hora (Lima)", format_moment(contract.signed_at)),
         ("Cómo", f"Con un código de un solo uso enviado por {reached} a {contract.signature['address']}"),
@@ -198,29 +300,36 @@ def signature_lines(contract: Contract) -> list[tuple[str, str]]:
     ]
 
 
-def _reached_at(contract: Contract) -> tuple[Channel, str]:
-    """Where the code goes: addresses that are surely the borrower's, the phone first. Raises InvalidState."""
-    owner = contract.application.owner if contract.application else contract.applicant.user
-    applicant = contract.applicant
+def _addresses(applicant: Applicant, owner: User | None = None) -> list[tuple[Channel, str]]:
+    """Addresses that are surely the person's, the phone first."""
     phone = (owner.phone if owner.phone_verified else "") if owner else applicant.phone
     email = owner.email if owner else applicant.email
-    if phone:
-        return Channel.SMS, phone
-    if email:
-        return Channel.EMAIL, email
+    return [(channel, text) for channel, text in ((Channel.SMS, phone), (Channel.EMAIL, email)) if text]
+
+
+def reached_at(applicant: Applicant, owner: User | None) -> tuple[Channel, str]:
+    """Where the code goes. Raises InvalidState."""
+    for found in _addresses(applicant, owner):
+        return found
     raise InvalidState(
         _("No hay un celular ni un correo confirmado a donde enviar el código. Agrégalo primero en la cuenta."),
         code="no_address",
     )
 
 
-def _deliver(contract: Contract, channel: Channel, address: str, code: str) -> None:
+def _deliver(contract: Contract, channel: Channel, address: str, code: str, *, as_guarantor: bool) -> None:
     institution = Institution.objects.get(pk=contract.institution_id)
     about = {"code": code, "number": contract.summary["code"], "institution": institution.name}
     text = _(
         "%(institution)s: %(code)s es tu código para firmar el contrato %(number)s. Vale 10 minutos. No se lo des a"
         " nadie: firmar es tuyo."
     )
+    if as_guarantor:
+        about["name"] = contract.applicant.full_name
+        text = _(
+            "%(institution)s: %(code)s es tu código para firmar el contrato %(number)s de %(name)s. Si firmas,"
+            " respondes por ese préstamo. Vale 10 minutos. No se lo des a nadie."
+        )
     if channel == Channel.SMS:
         messages.send_sms(address, text % about, dedupe_key=f"signature-{uuid4()}")
     else:

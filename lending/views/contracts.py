@@ -17,14 +17,22 @@ from accounts import access
 from accounts.errors import DomainError, InvalidInput, InvalidState, NotFound
 from accounts.http import InstitutionRequest
 from lending import presentation
-from lending.forms.contracts import InsuranceForm, SignForm
+from lending.forms.contracts import GuaranteeForm, InsuranceForm, SignForm
 from lending.forms.refusals import show_refusal
-from lending.models import Application, Contract, Offer
+from lending.models import Application, Contract, ContractGuarantor, Offer
 from lending.papers.pdf import schedule_table
 from lending.selectors.applications import application_for
 from lending.selectors.contracts import contract_for, live_code, loan_of_contract, newer_contract, owner_of
-from lending.services.contracts import cancel_contract, insure_otherwise, make_contract
-from lending.services.signing import open_contract, send_signing_code, sign_contract, signature_lines
+from lending.services.contracts import cancel_contract, document_of, insure_otherwise, make_contract
+from lending.services.guarantors import drop_guarantor, name_guarantor
+from lending.services.signing import (
+    open_contract,
+    send_guarantor_code,
+    send_signing_code,
+    sign_as_guarantor,
+    sign_contract,
+    signature_lines,
+)
 
 KINDS = {Contract.Status.OPEN: "warn", Contract.Status.SIGNED: "ok", Contract.Status.CANCELLED: ""}
 
@@ -140,6 +148,90 @@ def desk_cancel(request: InstitutionRequest, slug: str, contract_id: UUID) -> Ht
     return cancel(request, contract_for(request.actor, contract_id), desk=True)
 
 
+@require_POST
+@access.require("lending.make_contract")
+def desk_guarantors(request: InstitutionRequest, slug: str, contract_id: UUID) -> HttpResponse:
+    """Somebody more answers for the loan: the contract is prepared again with their name."""
+    contract = contract_for(request.actor, contract_id)
+    form = GuaranteeForm(request.POST)
+    if form.is_valid():
+        try:
+            made = name_guarantor(contract_id=contract.pk, actor=request.actor, **form.cleaned_data)
+        except InvalidInput as refusal:
+            show_refusal(form, refusal)
+        except InvalidState as refusal:
+            form.add_error(None, str(refusal.message))
+        else:
+            messages.success(request, _("Preparamos el contrato otra vez con esa persona. Firma antes que el titular."))
+            return redirect(f"{address_of(request, made, desk=True)}#garantes")
+    return page(request, contract, desk=True, guarantor_form=form)
+
+
+@require_POST
+@access.require("lending.make_contract")
+def desk_guarantor_drop(request: InstitutionRequest, slug: str, guarantor_id: UUID) -> HttpResponse:
+    """The contract again without somebody."""
+    contract = _naming(request, guarantor_id).contract
+    try:
+        made = drop_guarantor(guarantor_id=guarantor_id, actor=request.actor)
+    except InvalidState as refusal:
+        messages.error(request, str(refusal.message))
+        return redirect(address_of(request, contract, desk=True))
+    messages.success(request, _("Preparamos el contrato otra vez sin esa persona."))
+    return redirect(address_of(request, made, desk=True))
+
+
+@require_POST
+@access.require("lending.make_contract")
+def desk_guarantor_code(request: InstitutionRequest, slug: str, guarantor_id: UUID) -> HttpResponse:
+    """Send a code to who answers for the loan."""
+    one = _naming(request, guarantor_id)
+    try:
+        sent = send_guarantor_code(guarantor_id=guarantor_id, actor=request.actor)
+    except InvalidState as refusal:
+        messages.error(request, str(refusal.message))
+    else:
+        messages.success(request, _("Enviamos un código a %(address)s. Vale 10 minutos.") % {"address": sent.address})
+    return redirect(f"{address_of(request, one.contract, desk=True)}#garantes")
+
+
+@require_POST
+@access.require("lending.make_contract")
+def desk_guarantor_sign(request: InstitutionRequest, slug: str, guarantor_id: UUID) -> HttpResponse:
+    """Their signature, beside the officer."""
+    one = _naming(request, guarantor_id)
+    form = guarantor_sign_form(one, request.POST)
+    if form.is_valid():
+        try:
+            sign_as_guarantor(
+                guarantor_id=guarantor_id, actor=request.actor, code=form.cleaned_data["code"],
+                sha256=form.cleaned_data["sha256"],
+            )  # fmt: skip
+        except InvalidInput as refusal:
+            show_refusal(form, refusal)
+        except InvalidState as refusal:
+            messages.error(request, str(refusal.message))
+            return redirect(address_of(request, one.contract, desk=True))
+        else:
+            messages.success(request, _("Firmó %(name)s.") % {"name": one.guarantor.full_name})
+            return redirect(f"{address_of(request, one.contract, desk=True)}#garantes")
+    return page(request, one.contract, desk=True, signing=(one.pk, form))
+
+
+def _naming(request: InstitutionRequest, guarantor_id: UUID) -> ContractGuarantor:
+    """Somebody a contract of the actor's sight names. Raises NotFound."""
+    one = ContractGuarantor.objects.select_related("guarantor").filter(pk=guarantor_id).first()
+    if one is None:
+        raise NotFound
+    one.contract = contract_for(request.actor, one.contract_id)
+    return one
+
+
+def guarantor_sign_form(one: ContractGuarantor, sent: Any = None) -> SignForm:
+    """The form of one person among several on the page; it lacks the borrower's ids."""
+    return SignForm(sent, initial={"sha256": one.contract.document_sha256}, auto_id=f"id_{one.pk}_%s")
+
+
 @never_cache
 @require_safe
 @access.require("lending.view_contracts")
@@ -234,6 +326,8 @@ def page(
     desk: bool = False,
     sign_form: SignForm | None = None,
     insurance_form: InsuranceForm | None = None,
+    guarantor_form: GuaranteeForm | None = None,
+    signing: tuple[UUID, SignForm] | None = None,
 ) -> HttpResponse:
     """The contract's page around the form that was refused, or ready for the next step."""
     columns, rows, foot = schedule_table(contract.schedule)
@@ -242,7 +336,8 @@ def page(
     code = live_code(contract) if is_open else None
     prefix = "lending:desk_contract" if desk else "lending:my_contract"
     slug = request.institution.slug
-    refused = sign_form or insurance_form
+    refused = sign_form or insurance_form or guarantor_form or (signing[1] if signing else None)
+    guarantors = guarantor_lines(contract, signing, is_open=is_open)
     context = {
         "contract": contract,
         "summary": contract.summary,
@@ -263,6 +358,11 @@ def page(
         "code": code,
         "sign_form": sign_form or SignForm(initial={"sha256": contract.document_sha256}),
         "insurance_form": insurance_form or InsuranceForm(),
+        "guarantors": guarantors,
+        "guarantor_sign": signing[1] if signing else SignForm(),
+        "waiting": ", ".join(one["name"] for one in guarantors if one["form"]),
+        "may_name": desk and is_open and request.actor.can("lending.make_contract"),
+        "guarantor_form": guarantor_form or GuaranteeForm(auto_id="id_g_%s"),
         "refused": refused,
         "signature": signature_lines(contract) if contract.status == Contract.Status.SIGNED else [],
         "urls": {
@@ -273,6 +373,31 @@ def page(
         "newer": newer_contract(contract) if contract.status == Contract.Status.CANCELLED else None,
     }
     return render(request, "lending/contract/page.html", context, status=422 if refused and refused.errors else 200)
+
+
+def guarantor_lines(
+    contract: Contract, signing: tuple[UUID, SignForm] | None, *, is_open: bool
+) -> list[dict[str, Any]]:
+    """Who answers for the loan, how far, whether they signed, and the form to sign with."""
+    found = ContractGuarantor.objects.filter(contract_id=contract.pk).select_related("guarantor")
+    lines = []
+    for one in found.order_by("pk"):
+        waits = is_open and one.signed_at is None
+        one.contract = contract
+        form = signing[1] if signing and signing[0] == one.pk else guarantor_sign_form(one) if waits else None
+        lines.append(
+            {
+                "pk": one.pk,
+                "name": one.guarantor.full_name,
+                "document": document_of(one.guarantor),
+                "kind": one.get_kind_display(),
+                "limit": one.limit,
+                "signed_at": one.signed_at,
+                "form": form,
+                "code": live_code(contract, one) if waits else None,
+            }
+        )
+    return lines
 
 
 def address_of(request: InstitutionRequest, contract: Contract, *, desk: bool) -> str:

@@ -33,6 +33,7 @@ from lending.models import (
     Application,
     CatalogueOffer,
     Contract,
+    ContractGuarantor,
     LendingPolicy,
     MarketOffer,
     MarketRequest,
@@ -369,6 +370,11 @@ ADDRESSES: dict[str, Address] = {
     "lending:desk_disbursement_new": Address(
         get=holders("lending.request_disbursement"), post=holders("lending.request_disbursement")
     ),
+    "lending:desk_contract_guarantors": Address(post=holders("lending.make_contract")),
+    **dict.fromkeys(
+        (f"lending:desk_guarantor_{act}" for act in ("code", "sign", "drop")),
+        Address(post=holders("lending.make_contract")),
+    ),
     "lending:desk_loan_cancel": Address(post=holders("lending.request_disbursement")),
     "lending:desk_disbursement": Address(get=holders("lending.disburse_loan"), post=holders("lending.disburse_loan")),
     "lending:desk_disbursement_cancel": Address(
@@ -557,6 +563,9 @@ def world(institution: Institution, other_institution: Institution, assessed: An
         "guarantee_id": application.pk,
         "document_id": document.pk,
         "contract_id": contract.pk,
+        "guarantor_id": ContractGuarantor.objects.create(
+            contract=contract, guarantor=contract.applicant, kind="surety", named_by_id=people["officer"].user_id
+        ).pk,
         "step": STEPS["household"][0].name,
         "product_id": version.product_id,
         "version_id": version.pk,

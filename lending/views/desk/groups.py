@@ -19,11 +19,11 @@ from accounts import access
 from accounts.clock import today
 from accounts.errors import InvalidInput, InvalidState, NotFound
 from accounts.formats import format_day, format_money
-from accounts.forms import CountInput, MoneyInput
+from accounts.forms import CountInput
 from accounts.http import Request
+from lending.forms.contracts import GuaranteeForm, PersonForm
 from lending.forms.refusals import show_refusal
-from lending.forms_fields import AmountFormField
-from lending.models import Applicant, Group, GroupMember, Guarantee
+from lending.models import Group, GroupMember, Guarantee
 from lending.selectors.groups import Sheet, group_of, meeting_days, meeting_sheet
 from lending.selectors.loans import loan_for
 from lending.services import groups
@@ -45,30 +45,10 @@ class GroupForm(forms.Form):
     )
 
 
-class PersonForm(forms.Form):
-    """Somebody by their document."""
-
-    document_type = forms.ChoiceField(label=gettext_lazy("Documento"), choices=Applicant.DocumentType.choices)
-    document_number = forms.CharField(
-        label=gettext_lazy("Número de documento"), max_length=12,
-        widget=forms.TextInput({"class": "input-num", "autocomplete": "off", "inputmode": "numeric"}),
-    )  # fmt: skip
-
-
 class MemberForm(PersonForm):
     """Who joins, and in what office."""
 
     role = forms.ChoiceField(label=gettext_lazy("Cargo"), choices=GroupMember.Role.choices, initial="member")
-
-
-class GuaranteeForm(PersonForm):
-    """Who answers for a loan, how, and up to what."""
-
-    kind = forms.ChoiceField(label=gettext_lazy("Cómo responde"), choices=Guarantee.Kind.choices)
-    limit = AmountFormField(
-        label=gettext_lazy("Hasta qué monto"), help_text=gettext_lazy("Vacío: por todo el crédito."), required=False,
-        widget=MoneyInput(),
-    )  # fmt: skip
 
 
 class LoanForm(forms.Form):
