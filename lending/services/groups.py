@@ -202,6 +202,8 @@ def checked_guarantor(
 
 def take_guarantees(contract: Contract, loan: Loan, actor: Actor, on: date) -> None:
     """The people who signed the contract answer for its loan, in the caller's transaction."""
+    if not contract.summary.get("guarantors"):
+        return
     for one in ContractGuarantor.objects.filter(contract_id=contract.pk):
         given = Guarantee.objects.create(
             loan=loan, guarantor_id=one.guarantor_id, kind=one.kind, limit=one.limit, given_on=on,

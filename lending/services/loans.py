@@ -132,7 +132,7 @@ def request_disbursement(
     InvalidState while a paper that is needed is not verified or nothing is left to hand over, InvalidInput by field.
     """
     actor.require("lending.request_disbursement")
-    loan = lock_loan(loan_id)
+    loan = lock_loan(loan_id, "contract")
     require_status(loan, (Status.APPROVED, Status.ACTIVE))
     waiting = Disbursement.objects.filter(loan_id=loan.pk).exclude(status=Disbursement.Status.CANCELLED).order_by("n")
     asked = list(waiting)

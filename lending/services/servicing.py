@@ -82,9 +82,10 @@ class LoanWork:
         return max((event.on for event in self.facts.events()), default=None)
 
 
-def lock_loan(loan_id: UUID) -> Loan:
-    """The loan's row, locked until the transaction ends. Raises NotFound."""
-    loan = Loan.objects.select_for_update(of=("self",)).filter(pk=loan_id).first()
+def lock_loan(loan_id: UUID, *along: str) -> Loan:
+    """The loan's row, locked until the transaction ends, read with what `along` names. Raises NotFound."""
+    found = Loan.objects.select_for_update(of=("self",)).filter(pk=loan_id)
+    loan = (found.select_related(*along) if along else found).first()
     if loan is None:
         raise NotFound
     return loan
