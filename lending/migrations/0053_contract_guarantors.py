@@ -13,7 +13,7 @@ import lending.fields
 class Migration(migrations.Migration):
     dependencies = [
         ("accounts", "0012_counter_requests_isolation"),
-        ("lending", "0051_down_payment"),
+        ("lending", "0052_implied_keys"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

@@ -4,7 +4,7 @@ from accounts.tenancy.operations import AddInstitutionKey, IsolateTable
 
 
 class Migration(migrations.Migration):
-    dependencies = [("lending", "0052_contract_guarantors")]
+    dependencies = [("lending", "0053_contract_guarantors")]
 
     operations = [
         IsolateTable("ContractGuarantor"),
