@@ -42,6 +42,7 @@ class Migration(migrations.Migration):
                     "contract",
                     accounts.models.base.InstitutionForeignKey(
                         db_constraint=False,
+                        db_index=False,
                         on_delete=django.db.models.deletion.CASCADE,
                         related_name="guarantors",
                         to="lending.contract",
@@ -59,6 +60,8 @@ class Migration(migrations.Migration):
                 (
                     "institution",
                     models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
                         editable=False,
                         on_delete=django.db.models.deletion.PROTECT,
                         related_name="+",
