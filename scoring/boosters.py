@@ -9,7 +9,8 @@ This module needs no XGBoost: it reads the model's JSON document.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from copy import deepcopy
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -92,21 +93,21 @@ def purify(
     return table - row_means[:, None] - column_means[None, :] + mean, row_means - mean, column_means - mean, mean
 
 
-def child_gains(document: Mapping[str, Any]) -> dict[tuple[int, int], float]:
-    """Gain of every split that stands below a split on another feature, by pair of features."""
-    gains: dict[tuple[int, int], float] = {}
-    for tree in _trees(document):
-        left, right = tree["left_children"], tree["right_children"]
-        for parent, (a, b) in enumerate(zip(left, right, strict=True)):
-            if a < 0:
-                continue
-            for child in (a, b):
-                if left[child] < 0:
-                    continue
-                pair = tuple(sorted((tree["split_indices"][parent], tree["split_indices"][child])))
-                if pair[0] != pair[1]:
-                    gains[pair] = gains.get(pair, 0.0) + float(tree["loss_changes"][child])
-    return gains
+def mean_of(documents: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """One model whose log-odds are the mean of several that started from the same rate: all trees, leaves divided."""
+    trees: list[dict[str, Any]] = []
+    for tree in (tree for document in documents for tree in _trees(document)):
+        conditions = [
+            value / len(documents) if left < 0 else value
+            for value, left in zip(tree["split_conditions"], tree["left_children"], strict=True)
+        ]
+        trees.append({**tree, "id": len(trees), "split_conditions": conditions})
+    merged = deepcopy(dict(documents[0]))
+    merged["learner"]["attributes"] = {}
+    model = merged["learner"]["gradient_booster"]["model"]
+    model.update(trees=trees, tree_info=[0] * len(trees), iteration_indptr=list(range(len(trees) + 1)))
+    model["gbtree_model_param"]["num_trees"] = str(len(trees))
+    return merged
 
 
 def _take_apart(document: Mapping[str, Any]) -> _Parts:

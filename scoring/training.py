@@ -1,6 +1,7 @@
 """Training the live model: additive, monotone by the dictionary, with a few pairs, read into exact tables.
 
-The trees are blended with a logistic regression on ranks where that ranks better; the sum is one set of tables.
+Each fold's trees stop early on the rows held out of it, and the folds' models are averaged; beside them stands a
+logistic regression on ranks where that ranks better. Sums of tables are tables, so the reasons stay exact.
 
 XGBoost is imported when something is trained, not before: it takes seconds. Every booster runs on one thread, so
 that the same rows, parameters, seed and versions give the same model to the last byte; folds run side by side.
@@ -18,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from scoring.boosters import child_gains, read_tables
+from scoring.boosters import mean_of, read_tables
 from scoring.calibration import Calibration, choose_calibration
 from scoring.evaluation import evaluate
 from scoring.linear import Ranks, blended, fit_slopes
@@ -32,6 +33,7 @@ Progress = Callable[[str, int, int], None]
 
 MIN_ROWS, MIN_BADS = 200, 20
 FEW_PAIRS = 8
+ROUNDS_FOR_PAIRS, ROWS_FOR_PAIRS = 300, 20_000  # that show which pairs do something
 WORTH_A_PAIR = 1e-4  # of out-of-fold log loss: pairs make reasons longer, so they must earn it
 
 
@@ -46,12 +48,13 @@ class Parameters:
     seed: int = 1
     folds: int = 5
     depth: int = 2
-    learning_rate: float = 0.1
-    max_rounds: int = 600
-    patience: int = 25
-    min_child_weight: float = 8.0
-    l2: float = 4.0
+    learning_rate: float = 0.05
+    max_rounds: int = 1_500
+    patience: int = 40
+    min_child_weight: float = 3.0
+    l2: float = 2.0
     subsample: float = 0.8
+    columns: float = 0.4  # of the features, seen by each split: correlated ones share what they tell
     bins: int = 64
     max_pairs: int = 30
     blend: bool = True
@@ -65,7 +68,7 @@ class TrainedModel:
     names: tuple[str, ...]
     tables: Tables
     calibration: Calibration
-    booster: bytes  # UBJSON, what the tables were read from
+    booster: bytes  # UBJSON, the mean of the folds' models: what the tables were read from
     metrics: dict[str, float]
     parameters: dict[str, Any]
     out_of_fold: np.ndarray = field(repr=False)  # calibrated PD of each training row, by a model that had not seen it
@@ -85,9 +88,9 @@ def train_transparent(
 ) -> TrainedModel:
     """The live model from `X` float64[n, d] (NaN where missing) and `outcomes` 0/1; `weights` float64[n] or None.
 
-    First an additive model out of fold; on its margins a free depth-2 model shows which pairs earn something; then
-    one model of single features and those pairs, out of fold again for calibration and metrics, and once on all
-    rows to serve. A few pairs are tried before many, and pairs that earn nothing are left out. Raises CannotTrain.
+    First an additive model out of fold; on its margins a free depth-2 model shows which pairs do something; then
+    one model of single features and those pairs, out of fold again. A few pairs are tried before many, and pairs
+    that earn nothing are left out. What serves is the mean of the folds' models. Raises CannotTrain.
     """
     parameters = parameters or Parameters()
     outcomes = np.asarray(outcomes, dtype=np.float64)
@@ -97,11 +100,11 @@ def train_transparent(
     folds = stratified_folds(outcomes, parameters.folds, parameters.seed)
     settings = _settings(parameters, directions, np.average(outcomes, weights=weights))
     rows = _Rows(X, outcomes, weights)
+    parts = _parts(rows, folds, parameters)
 
     report("additive", 0, 3)
     alone = [[index] for index in range(len(names))]
-    margins, rounds = _out_of_fold(rows, folds, settings | {"interaction_constraints": str(alone)}, parameters)
-    constraints = alone
+    margins, fitted = _out_of_fold(parts, settings | {"interaction_constraints": str(alone)}, parameters)
     pairs: list[list[int]] = []
     if parameters.max_pairs:
         report("pairs", 1, 3)
@@ -109,13 +112,12 @@ def train_transparent(
         for count in sorted({min(FEW_PAIRS, parameters.max_pairs), parameters.max_pairs}):
             tried = sorted(map(list, ranked[:count]))
             constrained = settings | {"interaction_constraints": str([*alone, *tried])}
-            joint, joint_rounds = _out_of_fold(rows, folds, constrained, parameters)
+            joint, joint_fitted = _out_of_fold(parts, constrained, parameters)
             if _loss(joint, rows) < _loss(margins, rows) - WORTH_A_PAIR:
-                margins, rounds, pairs, constraints = joint, joint_rounds, tried, [*alone, *tried]
+                margins, fitted, pairs = joint, joint_fitted, tried
 
     report("final", 2, 3)
-    booster = _fit(rows, settings | {"interaction_constraints": str(constraints)}, rounds)
-    document = json.loads(bytes(booster.save_raw("json")))
+    document = mean_of([_document(booster) for booster in fitted])
     tables = read_tables(document, tuple(names), X)
     blend = None
     if parameters.blend:
@@ -127,12 +129,12 @@ def train_transparent(
         names=tuple(names),
         tables=tables.never_rewarding_silence(),
         calibration=calibration,
-        booster=bytes(booster.save_raw("ubj")),
+        booster=_as_bytes(document),
         metrics=evaluate(outcomes, pd),
         parameters={
             **asdict(parameters),
             "algorithm": "additive-xgboost",
-            "rounds": rounds,
+            "rounds": [booster.num_boosted_rounds() for booster in fitted],
             "pairs": [[names[first], names[second]] for first, second in pairs],
             "directions": list(map(int, directions)),
             "versions": versions(),
@@ -197,6 +199,7 @@ def _settings(parameters: Parameters, directions: Sequence[int], rate: float) ->
         "min_child_weight": parameters.min_child_weight,
         "lambda": parameters.l2,
         "subsample": parameters.subsample,
+        "colsample_bynode": parameters.columns,
         "max_bin": parameters.bins,
         "monotone_constraints": tuple(int(direction) for direction in directions),
         "base_score": float(np.float32(rate)),
@@ -206,43 +209,55 @@ def _settings(parameters: Parameters, directions: Sequence[int], rate: float) ->
     }
 
 
-def _out_of_fold(
-    rows: _Rows, folds: np.ndarray, settings: dict[str, Any], parameters: Parameters
-) -> tuple[np.ndarray, int]:
-    """Raw log-odds of each row by a model that had not seen it, and how many rounds all rows deserve."""
+@dataclass(frozen=True)
+class _Part:
+    """What one fold's model learns from, and the rows it is stopped and measured by."""
 
-    def one(fold: int) -> tuple[np.ndarray, np.ndarray, int]:
-        return _one_fold(rows, folds == fold, settings, parameters)
-
-    margins = np.empty(len(rows.outcomes))
-    best = []
-    with ThreadPoolExecutor(parameters.threads) as pool:
-        for held_out, predicted, rounds in pool.map(one, range(parameters.folds)):
-            margins[held_out] = predicted
-            best.append(rounds)
-    return margins, round(float(np.mean(best)))
+    held_out: np.ndarray  # bool[n]
+    train: xgboost.QuantileDMatrix
+    test: xgboost.DMatrix
 
 
-def _one_fold(
-    rows: _Rows, held_out: np.ndarray, settings: dict[str, Any], parameters: Parameters
-) -> tuple[np.ndarray, np.ndarray, int]:
+def _parts(rows: _Rows, folds: np.ndarray, parameters: Parameters) -> list[_Part]:
+    """All folds see the bins of all rows, so that their models have the same thresholds and so have their tables."""
     import xgboost
 
-    own, others = rows[~held_out], rows[held_out]
-    train = xgboost.QuantileDMatrix(own.X, own.outcomes, weight=own.weights, max_bin=parameters.bins, nthread=1)
-    test = xgboost.QuantileDMatrix(
-        others.X, others.outcomes, weight=others.weights, ref=train, max_bin=parameters.bins, nthread=1
-    )
-    booster = xgboost.train(
-        settings,
-        train,
-        parameters.max_rounds,
-        evals=[(test, "held_out")],
-        early_stopping_rounds=parameters.patience,
-        verbose_eval=False,
-    )
-    rounds = booster.best_iteration + 1
-    return held_out, booster.predict(test, output_margin=True, iteration_range=(0, rounds)), rounds
+    settings = {"max_bin": parameters.bins, "nthread": 1}
+    bins = xgboost.QuantileDMatrix(rows.X, rows.outcomes, weight=rows.weights, **settings)
+    found = []
+    for fold in range(parameters.folds):
+        own, others = rows[folds != fold], rows[folds == fold]
+        train = xgboost.QuantileDMatrix(own.X, own.outcomes, weight=own.weights, ref=bins, **settings)
+        test = xgboost.DMatrix(others.X, others.outcomes, weight=others.weights, nthread=1)
+        found.append(_Part(folds == fold, train, test))
+    return found
+
+
+def _out_of_fold(
+    parts: Sequence[_Part], settings: dict[str, Any], parameters: Parameters
+) -> tuple[np.ndarray, list[xgboost.Booster]]:
+    """Raw log-odds of each row by a model that had not seen it, and each fold's model."""
+    import xgboost
+
+    def one(part: _Part) -> tuple[np.ndarray, xgboost.Booster]:
+        grown = xgboost.train(
+            settings,
+            part.train,
+            parameters.max_rounds,
+            evals=[(part.test, "held_out")],
+            early_stopping_rounds=parameters.patience,
+            verbose_eval=False,
+        )
+        booster = grown[: grown.best_iteration + 1]
+        return booster.predict(part.test, output_margin=True), booster
+
+    margins = np.empty(len(parts[0].held_out))
+    fitted = []
+    with ThreadPoolExecutor(parameters.threads) as pool:
+        for part, (predicted, booster) in zip(parts, pool.map(one, parts), strict=True):
+            margins[part.held_out] = predicted
+            fitted.append(booster)
+    return margins, fitted
 
 
 def _blended(
@@ -258,7 +273,7 @@ def _blended(
         linear[folds == fold] = design[folds == fold] @ slopes
     weights = stack_weights(np.column_stack([margins, linear]), rows.outcomes)
     both = margins * weights[0] + linear * weights[1] + weights[2]
-    if _loss(both, rows) > _loss(margins, rows) - WORTH_A_PAIR:
+    if _loss(both, rows) >= _loss(margins, rows):
         return margins, tables, None
     line = ranks.tables(tables.names, fit_slopes(design, rows.outcomes, directions, rows.weights))
     blend = {"weights": list(map(float, weights)), "linear": line.as_document()}
@@ -266,21 +281,27 @@ def _blended(
 
 
 def _ranked_pairs(rows: _Rows, margins: np.ndarray, settings: dict[str, Any]) -> list[tuple[int, int]]:
-    """Pairs, by what their lower splits gain when a free depth-2 model starts from the additive one."""
+    """Pairs, by how much they move people's log-odds in a free depth-2 model that starts from the additive one."""
     import xgboost
 
     data = xgboost.DMatrix(rows.X, rows.outcomes, weight=rows.weights, base_margin=margins, nthread=1)
     free = {key: value for key, value in settings.items() if key != "base_score"}
-    booster = xgboost.train(free | {"max_depth": 2}, data, 80, verbose_eval=False)
-    gains = child_gains(json.loads(bytes(booster.save_raw("json"))))
-    return sorted(gains, key=lambda pair: (-gains[pair], pair))
+    booster = xgboost.train(free | {"max_depth": 2}, data, ROUNDS_FOR_PAIRS, verbose_eval=False)
+    some = rows.X[:: 1 + len(rows.X) // ROWS_FOR_PAIRS]
+    tables = read_tables(_document(booster), tuple(map(str, range(rows.X.shape[1]))), some)
+    moved = tables.contribution_columns(some)[len(tables.singles) :].std(axis=1)
+    return [(tables.pairs[place].first, tables.pairs[place].second) for place in np.argsort(-moved, kind="stable")]
 
 
-def _fit(rows: _Rows, settings: dict[str, Any], rounds: int) -> xgboost.Booster:
+def _document(booster: xgboost.Booster) -> dict[str, Any]:
+    return json.loads(bytes(booster.save_raw("json")))
+
+
+def _as_bytes(document: dict[str, Any]) -> bytes:
+    """UBJSON of an XGBoost model's JSON document."""
     import xgboost
 
-    data = xgboost.QuantileDMatrix(rows.X, rows.outcomes, weight=rows.weights, max_bin=settings["max_bin"], nthread=1)
-    return xgboost.train(settings, data, rounds, verbose_eval=False)
+    return bytes(xgboost.Booster(model_file=bytearray(json.dumps(document).encode())).save_raw("ubj"))
 
 
 def _loss(margins: np.ndarray, rows: _Rows) -> float:

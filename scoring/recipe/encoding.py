@@ -35,8 +35,8 @@ def feature_columns_of(
 class TableEncoder:
     """Learns levels and their default rates from one frame, and encodes others alike.
 
-    `compact` gives one number per column instead, each level its default rate, for models that read one feature at
-    a time.
+    `compact` gives columns of few levels as one number too, each level's default rate, for models that read one
+    feature at a time.
     """
 
     def __init__(self, columns: Sequence[str], *, compact: bool = False) -> None:
@@ -101,7 +101,7 @@ class TableEncoder:
         if kind == "few" and not self.compact:
             return [(f"={level}", (words == level).astype(np.float64)) for level in self._levels[name]]
         encoded = [("", self._rate(name, words, outcomes, folds))]
-        if not self.compact:
+        if kind == "many":
             counts = self._counts[name]
             encoded.append((" count", np.log1p([counts.get(word, 0) for word in words])))
         return encoded

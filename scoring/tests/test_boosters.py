@@ -6,10 +6,12 @@ import xgboost
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scoring.boosters import NotATableModel, as_float64_threshold, child_gains, purify, read_tables
+from scoring.boosters import NotATableModel, as_float64_threshold, mean_of, purify, read_tables
 from scoring.features import FEATURES
 from scoring.tables import PairTable, SingleTable, Tables
 from scoring.tests.samples import small_training
+
+PARTS = [slice(start, None, 3) for start in range(3)]
 
 
 def document_of(booster):
@@ -109,13 +111,18 @@ def test_a_path_over_three_features_is_refused():
         read_tables(document_of(booster), ("a", "b", "c"), X)
 
 
-def test_the_pair_that_matters_gains_most():
+def test_the_mean_of_models_is_one_model():
     rng = np.random.default_rng(3)
-    X = rng.normal(size=(6_000, 4))
-    y = (rng.random(6_000) < 1 / (1 + np.exp(-3 * np.sign(X[:, 1] * X[:, 3])))).astype(float)
-    booster = xgboost.train({"objective": "binary:logistic", "max_depth": 2, "nthread": 1}, xgboost.DMatrix(X, y), 20)
-    gains = child_gains(document_of(booster))
-    assert max(gains, key=gains.get) == (1, 3)
+    X = rng.normal(size=(2_000, 4))
+    X[::7, 2] = np.nan
+    y = (rng.random(2_000) < 1 / (1 + np.exp(-X[:, 1] - X[:, 3]))).astype(float)
+    settings = {"objective": "binary:logistic", "base_score": 0.4, "max_depth": 2, "nthread": 1}
+    several = [xgboost.train(settings, xgboost.DMatrix(X[part], y[part]), 10 + part.start) for part in PARTS]
+    merged = xgboost.Booster(model_file=bytearray(json.dumps(mean_of([document_of(one) for one in several])).encode()))
+    data = xgboost.DMatrix(X)
+    apart = np.mean([one.predict(data, output_margin=True) for one in several], axis=0)
+    np.testing.assert_allclose(merged.predict(data, output_margin=True), apart, atol=1e-6)
+    assert merged.num_boosted_rounds() == 10 + 11 + 12
 
 
 def test_tables_survive_their_document_and_a_broken_one_is_refused():

@@ -72,6 +72,14 @@ def test_more_of_what_is_risky_never_lowers_the_risk(segment):
             last = risk
 
 
+def test_the_pair_that_matters_is_found_among_many():
+    rng = np.random.default_rng(3)
+    X = rng.normal(size=(4_000, 8))
+    y = (rng.random(4_000) < 1 / (1 + np.exp(-2 * np.sign(X[:, 1] * X[:, 3]) - X[:, 5]))).astype(float)
+    trained = train_transparent(X, y, list("abcdefgh"), [0] * 8, Parameters(max_pairs=1))
+    assert trained.parameters["pairs"] == [["b", "d"]]
+
+
 def test_folds_share_the_defaults_evenly():
     outcomes = np.array([1.0] * 23 + [0.0] * 177)
     folds = stratified_folds(outcomes, 5, seed=1)
