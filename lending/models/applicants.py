@@ -42,7 +42,12 @@ class Applicant(InstitutionOwned):
                 fields=["institution", "document_type", "document_hash"], name="applicant_once_per_document"
             ),
         ]
-        indexes: ClassVar = [models.Index(fields=["institution", "user"], name="applicant_user")]
+        indexes: ClassVar = [
+            models.Index(fields=["institution", "user"], name="applicant_user"),
+            models.Index(
+                fields=["institution"], condition=models.Q(restricted_at__isnull=False), name="applicant_restricted"
+            ),
+        ]
 
     def __str__(self) -> str:
         return self.full_name

@@ -89,6 +89,8 @@ class Loan(InstitutionOwned):
         CHARGED_OFF = "charged_off", _("Castigado")
         CANCELLED = "cancelled", _("Anulado")
 
+    ENDED: ClassVar = (Status.PAID, Status.REFINANCED, Status.CHARGED_OFF, Status.CANCELLED)
+
     class CreditType(models.TextChoices):
         """SBS credit types by their RCC codes (Res. SBS 11356-2008, 2368-2023)."""
 
@@ -166,6 +168,11 @@ class Loan(InstitutionOwned):
             models.Index(fields=["institution", "applicant"], name="loan_applicant"),
             models.Index(fields=["institution"], condition=models.Q(is_refinanced=True), name="loan_refinanced"),
             models.Index(fields=["institution"], condition=models.Q(advance__gt=0), name="loan_advance"),
+            models.Index(
+                fields=["institution", "-closed_on", "-number"],
+                condition=models.Q(status__in=["paid", "refinanced", "charged_off", "cancelled"]),
+                name="loan_ended",
+            ),
         ]
 
     def __str__(self) -> str:
@@ -282,6 +289,11 @@ class Disbursement(InstitutionOwned):
             models.CheckConstraint(
                 condition=~models.Q(status="paid") | ~models.Q(requested_by=models.F("paid_by")),
                 name="disbursement_four_eyes",
+            ),
+        ]
+        indexes: ClassVar = [
+            models.Index(
+                fields=["institution", "loan"], condition=models.Q(status="requested"), name="disbursement_waiting"
             ),
         ]
 
@@ -412,7 +424,12 @@ class Restructure(InstitutionOwned):
                 name="restructure_four_eyes",
             ),
         ]
-        indexes: ClassVar = [models.Index(fields=["institution", "loan", "on"], name="restructure_history")]
+        indexes: ClassVar = [
+            models.Index(fields=["institution", "loan", "on"], name="restructure_history"),
+            models.Index(
+                fields=["institution", "loan"], condition=models.Q(status="requested"), name="restructure_waiting"
+            ),
+        ]
 
     def __str__(self) -> str:
         return f"{self.kind} {self.on}"

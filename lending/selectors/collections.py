@@ -8,7 +8,6 @@ from typing import Any, Final
 from uuid import UUID
 
 from django.db.models import (
-    Count,
     DateField,
     Exists,
     F,
@@ -25,6 +24,7 @@ from django.db.models.expressions import Combinable
 from django.db.models.functions import Coalesce
 from django.utils.translation import gettext_lazy as _
 
+from accounts.paging import counts_of
 from lending.fields import MoneyField
 from lending.models import ContactNote, Installment, Loan, PromiseToPay
 
@@ -41,7 +41,7 @@ class View:
 VIEWS: Final = {
     view.code: view
     for view in (
-        View("today", _("Para hoy"), lambda on: Q(promised=False) & (Q(come_back=None) | Q(come_back__lte=on))),
+        View("today", _("Para hoy"), lambda on: Q(promised=False, come_back__lte=on)),
         View("promised", _("Con promesa"), lambda on: Q(promised=True)),
         View("broken", _("Promesa incumplida"), lambda on: Q(broke_word=True, promised=False)),
         View("early", _("1 a 8 días"), lambda on: Q(days__lte=8)),
@@ -71,7 +71,7 @@ def overdue_loans(on: date) -> QuerySet[Loan]:
         days=_days_since(on),
         last_contact=Subquery(notes.values("at")[:1]),
         last_result=Subquery(notes.values("result")[:1]),
-        come_back=Subquery(notes.values("next_on")[:1], output_field=DateField()),
+        come_back=Coalesce(Subquery(notes.values("next_on")[:1]), Value(on), output_field=DateField()),
         promised=Exists(open_promise),
         promise_on=Subquery(open_promise.values("due_on")[:1]),
         promise_amount=Subquery(open_promise.values("amount")[:1]),
@@ -97,10 +97,8 @@ def worklist_rows(loans: QuerySet[Loan], on: date) -> QuerySet[Any, dict[str, An
 
 
 def worklist_counts(on: date) -> dict[str, int]:
-    """How many loans each view holds, in one query."""
-    # The names of views and of what a loan is annotated with may be the same.
-    counted = {f"in_{code}": Count("pk", filter=view.loans(on)) for code, view in VIEWS.items()}
-    return {name.removeprefix("in_"): number for name, number in overdue_loans(on).aggregate(**counted).items()}
+    """How many loans each view holds, as `counts_of` tells."""
+    return counts_of({code: overdue_loans(on).filter(view.loans(on)) for code, view in VIEWS.items()})
 
 
 def pending_collections(on: date) -> int:

@@ -5,12 +5,13 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any, Final
 
-from django.db.models import Count, Exists, OuterRef, Q, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils.translation import gettext_lazy as _
 
 from accounts.actors import Actor
 from accounts.crypto import lookup_hash
 from accounts.models import Institution
+from accounts.paging import counts_of
 from accounts.tenancy.scope import current_institution_id
 from lending.models import Applicant, Disbursement, Loan, Restructure
 from lending.selectors.loans import loans_visible_to
@@ -65,7 +66,7 @@ def loan_list(actor: Actor, filters: Mapping[str, Any], on: date) -> QuerySet[Lo
     ignored, so that a kept address always opens.
     """
     view = VIEWS.get(str(filters.get("view")), VIEWS["active"])
-    found = _annotated(loans_visible_to(actor)).filter(_cases(on)[view.code])
+    found = loans_visible_to(actor).filter(_cases(on)[view.code])
     if filters.get("product"):
         found = found.filter(product_id=filters["product"])
     if filters.get("q"):
@@ -79,9 +80,9 @@ def loan_rows(loans: QuerySet[Loan]) -> QuerySet[Any, dict[str, Any]]:
 
 
 def loan_counts(actor: Actor, on: date) -> dict[str, int]:
-    """How many loans each view holds, in one query."""
-    cases = _cases(on)
-    return _annotated(loans_visible_to(actor)).aggregate(**{code: Count("pk", filter=cases[code]) for code in VIEWS})
+    """How many loans each view holds, as `counts_of` tells."""
+    loans = loans_visible_to(actor)
+    return counts_of({code: loans.filter(case) for code, case in _cases(on).items()})
 
 
 def waiting_for(actor: Actor) -> int:
@@ -107,21 +108,19 @@ def loans_found(actor: Actor, text: str) -> list[dict[str, Any]]:
 
 def _cases(on: date) -> dict[str, Q]:
     active = Q(status=Status.ACTIVE)
+    asked = Disbursement.objects.filter(status=Disbursement.Status.REQUESTED)
+    changing = Restructure.objects.filter(status=Restructure.Status.REQUESTED)
+    # From the few that wait to their loans, not from every loan to what waits for it.
+    waiting = asked.values("loan_id").union(changing.values("loan_id"))
     return {
         "active": active,
-        "to_request": Q(status=Status.APPROVED, is_asked=False),
-        "to_authorise": Q(is_asked=True) | Q(is_changing=True),
+        "to_request": Q(status=Status.APPROVED) & ~Exists(asked.filter(loan_id=OuterRef("pk"))),
+        "to_authorise": Q(pk__in=waiting),
         "soon": active & Q(next_due_on__gte=on, next_due_on__lte=on + SOON),
         "late": active & Q(next_due_on__lt=on),
-        "ended": Q(status__in=[Status.PAID, Status.REFINANCED, Status.CHARGED_OFF, Status.CANCELLED]),
+        "ended": Q(status__in=Loan.ENDED),
         "all": Q(),
     }
-
-
-def _annotated(loans: QuerySet[Loan]) -> QuerySet[Loan]:
-    asked = Disbursement.objects.filter(loan_id=OuterRef("pk"), status=Disbursement.Status.REQUESTED)
-    changes = Restructure.objects.filter(loan_id=OuterRef("pk"), status=Restructure.Status.REQUESTED)
-    return loans.annotate(is_asked=Exists(asked), is_changing=Exists(changes))
 
 
 def _matches(text: str) -> Q:

@@ -26,7 +26,7 @@ BOOK_ONLY = (
 def loans_visible_to(actor: Actor) -> QuerySet[Loan]:
     """Loans of the institution in scope that the actor may read: staff all but of blocked people, borrowers theirs."""
     if actor.can("lending.view_loans") or actor.can("lending.record_repayment"):
-        return Loan.objects.filter(unrestricted(actor, "applicant", "applicant__user_id"))
+        return Loan.objects.filter(unrestricted(actor, "applicant"))
     if actor.kind != "user" or actor.user_id is None:
         return Loan.objects.none()
     return Loan.objects.filter(Q(applicant__user_id=actor.user_id) | Q(contract__application__owner_id=actor.user_id))

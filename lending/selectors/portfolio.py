@@ -278,7 +278,7 @@ def with_holders(states: QuerySet[DailyLoanState], actor: Actor) -> QuerySet[Dai
     name = F("loan__applicant__full_name")
     if actor.can("lending.view_restricted"):
         return states.annotate(holder=name)
-    shown = Case(When(unrestricted(actor, "loan__applicant", "loan__applicant__user_id"), then=name), default=Value(""))
+    shown = Case(When(unrestricted(actor, "loan__applicant"), then=name), default=Value(""))
     return states.annotate(holder=shown)
 
 

@@ -5,7 +5,6 @@ from typing import Any, Final
 from uuid import UUID
 
 from django.contrib import messages
-from django.core.paginator import Paginator
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -17,6 +16,7 @@ from accounts.clock import today
 from accounts.errors import DomainError, InvalidInput
 from accounts.formats import format_day, format_money
 from accounts.http import InstitutionRequest
+from accounts.paging import LongPaginator, count_of, count_words, in_order
 from lending.forms.portfolio import CancelPromiseForm, ContactForm, WorklistFilters
 from lending.forms.refusals import show_refusal
 from lending.models import ContactNote, PromiseToPay
@@ -38,7 +38,9 @@ def worklist_page(request: InstitutionRequest, slug: str) -> HttpResponse:
     filters, on = dict(form.cleaned_data), today()
     chosen = filters["view"] if filters.get("view") in collections.VIEWS else "today"
     loans = collections.worklist(on, {**filters, "view": chosen})
-    page = Paginator(collections.worklist_rows(loans, on), PER_PAGE).get_page(request.GET.get("page"))
+    keys = loans.values_list("pk", flat=True)
+    page = LongPaginator(keys, PER_PAGE, count_of(loans)).get_page(request.GET.get("page"))
+    rows = collections.worklist_rows(collections.overdue_loans(on).filter(pk__in=list(page)), on)
     counts = collections.worklist_counts(on)
     return render(
         request,
@@ -46,12 +48,12 @@ def worklist_page(request: InstitutionRequest, slug: str) -> HttpResponse:
         {
             "form": form,
             "page": page,
-            "rows": [_line(row, request) for row in page],
+            "rows": [_line(row, request) for row in in_order(rows, page)],
             "views": [
                 {
                     "label": view.label,
                     "url": f"?{view_query(request.GET, view.code)}",
-                    "count": counts[view.code],
+                    "count": count_words(counts[view.code]),
                     "current": view.code == chosen,
                 }
                 for view in collections.VIEWS.values()

@@ -4,7 +4,6 @@ from typing import Any
 from uuid import UUID
 
 from django.contrib import messages
-from django.core.paginator import Paginator
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -18,6 +17,7 @@ from accounts.clock import today
 from accounts.errors import DomainError, InvalidInput, InvalidState, NotFound, Unavailable
 from accounts.formats import format_day, format_money
 from accounts.http import InstitutionRequest
+from accounts.paging import LongPaginator, count_of, count_words
 from lending.forms.loans import DisbursementForm, GiveUpForm, HandOverForm, LoanFilters
 from lending.forms.refusals import show_refusal
 from lending.models import Disbursement, Group, Guarantee, Loan, Restructure
@@ -54,7 +54,8 @@ def loans(request: InstitutionRequest, slug: str) -> HttpResponse:
     chosen = filters.get("view") if filters.get("view") in VIEWS else "active"
     filters["view"] = chosen
     on = today()
-    page = Paginator(loan_rows(loan_list(request.actor, filters, on)), PER_PAGE).get_page(request.GET.get("page"))
+    found = loan_list(request.actor, filters, on)
+    page = LongPaginator(loan_rows(found), PER_PAGE, count_of(found)).get_page(request.GET.get("page"))
     counts = loan_counts(request.actor, on)
     context = {
         "form": form,
@@ -64,7 +65,7 @@ def loans(request: InstitutionRequest, slug: str) -> HttpResponse:
             {
                 "label": view.label,
                 "url": f"?{view_query(request.GET, view.code)}",
-                "count": counts[view.code],
+                "count": count_words(counts[view.code]),
                 "current": view.code == chosen,
             }
             for view in VIEWS.values()

@@ -6,7 +6,6 @@ from datetime import date, timedelta
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any, Final
 
-from django.core.paginator import Paginator
 from django.http import Http404, HttpResponse, HttpResponseBase
 from django.shortcuts import render
 from django.urls import reverse
@@ -19,6 +18,7 @@ from accounts import access, audit, step_up
 from accounts.exports import csv_response, xlsx_response
 from accounts.formats import format_day, format_money, format_number, format_percent
 from accounts.http import InstitutionRequest
+from accounts.paging import LongPaginator, in_order
 from accounts.plots import Plot, Series, column_plot, line_plot
 from lending.buckets import AGES, BUCKETS
 from lending.forms.portfolio import PortfolioFilters
@@ -301,8 +301,11 @@ def loans_page(request: InstitutionRequest, slug: str) -> HttpResponseBase:
     states = portfolio.loan_states(on, part, chosen)
     if request.GET.get("format") in ("csv", "xlsx"):
         return _export(request, on, part, chosen)
-    named = portfolio.with_holders(states, request.actor).order_by("-days_late", "loan__number")
-    page = Paginator(named.values(*portfolio.ROW_COLUMNS), PER_PAGE)
+    totals = portfolio.state_totals(states)
+    keys = states.order_by("-days_late", "loan_id").values_list("loan_id", flat=True)
+    page = LongPaginator(keys, PER_PAGE, totals["loans"]).get_page(request.GET.get("page"))
+    named = portfolio.with_holders(states.filter(loan_id__in=list(page)), request.actor)
+    rows = in_order(named.values(*portfolio.ROW_COLUMNS), page, "loan_id")
     query = request.GET.copy()
     query.pop("page", None)
     return render(
@@ -310,9 +313,9 @@ def loans_page(request: InstitutionRequest, slug: str) -> HttpResponseBase:
         "lending/desk/portfolio_loans.html",
         {
             "on": on,
-            "page": (shown := page.get_page(request.GET.get("page"))),
-            "rows": [{**row, "code": loan_code(request.institution, row["loan__number"])} for row in shown],
-            "totals": portfolio.state_totals(states),
+            "page": page,
+            "rows": [{**row, "code": loan_code(request.institution, row["loan__number"])} for row in rows],
+            "totals": totals,
             "title": _title(part, chosen),
             "query": query.urlencode(),
         },

@@ -3,7 +3,6 @@
 from datetime import datetime
 from typing import Any
 
-from django.core.paginator import Paginator
 from django.http import HttpResponse, QueryDict
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -15,6 +14,7 @@ from django.views.decorators.http import require_safe
 from accounts import access
 from accounts.formats import format_money
 from accounts.http import InstitutionRequest
+from accounts.paging import LongPaginator, count_of, count_words
 from lending.forms.desk import QueueFilters
 from lending.models import Application
 from lending.selectors.queue import VIEWS, queue, queue_counts, queue_rows
@@ -45,7 +45,8 @@ def queue_page(request: InstitutionRequest, slug: str) -> HttpResponse:
     """One saved view with its filters; everything lives in the address."""
     form = QueueFilters(request.GET)
     filters = cleaned_filters(form)
-    page = Paginator(queue_rows(queue(request.actor, filters)), PER_PAGE).get_page(request.GET.get("page"))
+    cases = queue(request.actor, filters)
+    page = LongPaginator(queue_rows(cases), PER_PAGE, count_of(cases)).get_page(request.GET.get("page"))
     counts = queue_counts(request.actor)
     kept = kept_query(request.GET)
     chosen = filters["view"]
@@ -60,7 +61,7 @@ def queue_page(request: InstitutionRequest, slug: str) -> HttpResponse:
                 {
                     "label": view.label,
                     "url": f"?{view_query(request.GET, view.code)}",
-                    "count": counts[view.code],
+                    "count": count_words(counts[view.code]),
                     "current": view.code == chosen,
                 }
                 for view in VIEWS.values()
