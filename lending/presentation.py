@@ -61,13 +61,13 @@ def cost_of(schedule: Schedule, down_payment: Decimal = ZERO) -> Cost:
             {"label": _("Comisión, se descuenta al recibir"), "value": format_money(totals.upfront_fees)},
             {"label": _("Recibes en la mano"), "value": format_money(totals.received)},
         ]
+    lines.append({"label": _("Pagarás en total"), "value": format_money(totals.total), "total": True})
     if down_payment:
         own = least_own_part(schedule.terms.principal, down_payment)
         lines += [
             {"label": _("Precio de lo que compras, al menos"), "value": format_money(schedule.terms.principal + own)},
-            {"label": _("Cuota inicial: pagas al vendedor, al menos"), "value": format_money(own)},
+            {"label": _("Aparte, cuota inicial al vendedor, al menos"), "value": format_money(own)},
         ]
-    lines.append({"label": _("Pagarás en total"), "value": format_money(totals.total), "total": True})
     return Cost(
         payment_label=payment_label(schedule),
         payment=format_money(schedule.installment),

@@ -161,14 +161,16 @@ def contract_pdf(
 
 
 def schedule_table(schedule: Mapping[str, Any]) -> tuple[list[str], list[list[str]], list[str]]:
-    """Heads, rows and totals of a cronograma as `simulate_schedule` answers it."""
-    names = ("principal", "interest", "insurance", "fees", "total")
+    """Heads, rows and totals of a cronograma as `simulate_schedule` answers it; no column for what is never charged."""
+    heads = {"total": "Cuota", "principal": "Capital", "interest": "Interés", "insurance": "Seguro", "fees": "Comisión"}
+    totals = schedule["totals"]
+    names = [name for name in heads if name not in ("insurance", "fees") or Decimal(totals[name])]
     rows = [
         [str(row["n"]), _day(row["due_date"]), *(_figure(row[name]) for name in names), _figure(row["outstanding"])]
         for row in schedule["rows"]
     ]
-    foot = ["Total", "", *(_figure(schedule["totals"][name]) for name in names), ""]
-    return ["N.º", "Vence", "Capital", "Interés", "Seguro", "Comisión", "Cuota", "Saldo"], rows, foot
+    foot = ["Total", "", *(_figure(totals[name]) for name in names), ""]
+    return ["N.º", "Vence", *(heads[name] for name in names), "Saldo"], rows, foot
 
 
 def _cell(value: str, place: int, style: ParagraphStyle) -> Paragraph:

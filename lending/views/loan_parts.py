@@ -72,21 +72,21 @@ def plan_table(page: Overview) -> dict[str, Any]:
         }
     assert page.state is not None
     columns: list[Any] = [
-        _("N.º"), _("Vence"), (_("Cuota"), "r"), (_("Capital"), "r"), (_("Interés"), "r"), (_("Seguro y otros"), "r"),
-        (_("Moratorio"), "r"), (_("Pagado"), "r"), _("Estado"), (_("Saldo"), "r"),
+        _("N.º"), _("Vence"), (_("Cuota"), "r"), _("Estado"), (_("Capital"), "r"), (_("Interés"), "r"),
+        (_("Seguro y otros"), "r"), (_("Moratorio"), "r"), (_("Pagado"), "r"), (_("Saldo"), "r"),
     ]  # fmt: skip
     return {"columns": columns, "rows": [_line(row) for row in page.lines], "foot": []}
 
 
 def _line(row: ScheduleRow) -> list[str]:
     line = row.line
-    amounts = (line.total, line.principal, line.interest, line.insurance + line.fees, line.moratory, row.paid)
+    amounts = (line.principal, line.interest, line.insurance + line.fees, line.moratory, row.paid, line.outstanding)
     return [
         str(line.n) if line.n else str(LINE_KINDS.get(line.kind, ABSENT)),
         format_day(line.due_on),
-        *(format_number(amount, 2) for amount in amounts),
+        format_number(line.total, 2),
         line_words(row),
-        format_number(line.outstanding, 2),
+        *(format_number(amount, 2) for amount in amounts),
     ]
 
 

@@ -46,7 +46,7 @@ CHANGES: Final[dict[str, tuple[type[forms.Form], Callable[..., Restructure], Any
         restructures.refinance_loan,
         gettext_lazy(
             "Un crédito nuevo paga este, con su interés hasta ese día, cuando el titular firma su contrato. Queda"
-            " marcado como refinanciado."
+            " marcado como refinanciado. Quien responde por este también se nombra en ese contrato, y lo firma antes."
         ),
     ),
     Kind.RATE_CHANGE: (
