@@ -92,7 +92,7 @@ class TestWords:
         assert "S/ 6,250.00" in page
         assert "20.00%" in body(OutsideClient().get(at("tariff")))
         offer = body(client_as(borrower).get(at("my_offer", chosen.application_id, chosen.pk)))
-        assert "Cuota inicial" in offer
+        assert "cuota inicial al vendedor" in offer
         program = Api(OutsideClient(), "qori")
         asked = {"product": chosen.product_version.product.code, "amount": "5000", "term_months": 12}
         assert program.post("/simulations/", asked).json()["own_part"] == "1250.00"
