@@ -170,11 +170,12 @@ def forget(institution: Institution) -> None:
         "closechunk",
         "closerun",
         "portfolioday",
-        "dailyloanstate",
-        "debtorday",
-        "runninginstallment",
+        "loanspan",
+        "latestspan",
+        "debtorspan",
         "installment",
         "loan",
+        "loanchange",
         "applicant",
         "productversion",
         "product",
@@ -232,7 +233,7 @@ def _empty_bare() -> None:
 
 
 def _bare(institution: Institution, on: date, count: int, side: str) -> None:
-    values = {"i": institution.pk, "on": on, "size": CHUNK_LOANS}
+    values = {"i": institution.pk, "on": on, "size": CHUNK_LOANS, "known": []}
     rules = risk_rules(on)
     days, lines = BARE[side]
     columns = "l.id, l.credit_type, l.principal_outstanding AS owed, l.recognised_guarantee, l.guarantee_kind"

@@ -11,6 +11,7 @@ from decimal import ROUND_DOWN, Decimal
 from enum import StrEnum
 from typing import Any, Final, NamedTuple
 
+import numpy as np
 from django.utils.translation import gettext_lazy as _
 
 from lending.money import ZERO
@@ -131,6 +132,14 @@ def disbursement_lines(
     return journal(
         (principal_account, owed), (FEES, -fees), (ITF_PAYABLE, -itf), (money_account, -(owed - fees - itf))
     )  # fmt: skip
+
+
+def accrued(interest: Any, gone: Any, days: Any) -> Any:
+    """Interest earned of a line of `days` days once `gone` of them passed; whole numbers, or arrays of them.
+
+    As many whole céntimos every day, and one more on each of the first days until the line adds up.
+    """
+    return interest // days * gone + np.minimum(gone, interest % days)
 
 
 def collection_lines(

@@ -4,6 +4,7 @@ The same dated `RiskRules` answer for one loan in Python and, as SQL text, for a
 together. Money is whole céntimos. `DEFAULT_CLASS_RULES` and `DEFAULT_RATES` only fill a fresh database.
 """
 
+import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
@@ -176,6 +177,26 @@ class RiskRules:
     def least_days(self) -> int:
         """Days late from which any loan is worse than normal."""
         return min(rule.thresholds[0] for rule in self.types.values())
+
+    def next_change_sql(self, credit_type: str, days: str, also: Iterable[int] = ()) -> str:
+        """The next number of days late that changes class, past-due balance or one of `also`; NULL past the last."""
+        alike: dict[tuple[int, ...], list[str]] = {}
+        for code, rule in self.types.items():
+            part = rule.installments_past_due_after
+            past = [rule.whole_past_due_after + 1, *([] if part is None else [part + 1])]
+            alike.setdefault(tuple(sorted({1, *also, *rule.thresholds, *past})), []).append(code)
+        branches = " ".join(
+            f"WHEN {credit_type} IN ({_codes(codes)}) THEN CASE "
+            + " ".join(f"WHEN {days} < {step} THEN {step}" for step in steps)
+            + " END"
+            for steps, codes in alike.items()
+        )
+        return f"(CASE {branches} END)"
+
+    def key(self) -> str:
+        """The same for days whose rules are the same."""
+        said = repr((sorted(self.types.items()), sorted(self.specific.items())))
+        return hashlib.sha256(said.encode()).hexdigest()
 
     def past_due_sql(self, credit_type: str, principal: str, overdue: str, days: str) -> str:
         """`past_due` as an expression."""

@@ -38,7 +38,7 @@ PERSONAL = {
 # Tables that name an institution but are the platform's.
 PLATFORM = {"accounts_regulatormandate": "who supervises whom; a regulator sees only their own"}
 # Rows that one statement works out of the rows they name, a million at a time: no constraint at all.
-DERIVED = {("lending_dailyloanstate", "loan_id")}
+DERIVED = {("lending_loanspan", "loan_id")}
 # Keys to rows that may belong to all institutions (no institution named), which no composite key can follow.
 TO_SHARED = {
     ("scoring_scoringmodel", "dataset_id"),

@@ -1,7 +1,7 @@
 from lending.models.applicants import Applicant, EnterpriseProfile, FarmProfile, HouseholdProfile
 from lending.models.applications import Application, Document
 from lending.models.assessments import Assessment, Decision, Offer, ReviewRequest
-from lending.models.book import CloseChunk, CloseRun, DailyLoanState, DebtorDay, PortfolioDay, RunningInstallment
+from lending.models.book import CloseChunk, CloseRun, DebtorSpan, LatestSpan, LoanChange, LoanSpan, PortfolioDay
 from lending.models.collections import ContactNote, PromiseToPay
 from lending.models.fairness import DisparityMonth, DisparityReply, FairnessAnswer
 from lending.models.groups import Group, GroupLoan, GroupMember, Guarantee
@@ -51,8 +51,7 @@ __all__ = [
     "ContactNote",
     "Contract",
     "ContractGuarantor",
-    "DailyLoanState",
-    "DebtorDay",
+    "DebtorSpan",
     "Decision",
     "Disbursement",
     "DisparityMonth",
@@ -69,10 +68,13 @@ __all__ = [
     "Holiday",
     "HouseholdProfile",
     "Installment",
+    "LatestSpan",
     "LedgerEntry",
     "LedgerPeriod",
     "LendingPolicy",
     "Loan",
+    "LoanChange",
+    "LoanSpan",
     "MarketConsent",
     "MarketEcho",
     "MarketOffer",
@@ -96,7 +98,6 @@ __all__ = [
     "Restructure",
     "ReviewRequest",
     "RollMonth",
-    "RunningInstallment",
     "SigningCode",
     "VintageMonth",
 ]

@@ -24,8 +24,13 @@ class Derived(InstitutionOwned):
         abstract = True
 
 
-class DailyLoanState(Derived):
-    """How one loan stood at the end of one day, as the nightly close worked it out; only loans with a balance."""
+class LoanSpan(Derived):
+    """How one loan stood from `on` through `through`: days in which nothing moves but interest and days late.
+
+    Interest earned grows by `daily` each day; days late count from `next_due_on`. `lending.selectors.risk.states_on`
+    reads the book of one day. A span ends before anything else would change, after 31 days at most, or the night
+    before the loan was touched. Only loans with a balance have one.
+    """
 
     class Situation(models.IntegerChoices):
         CURRENT = 0, _("Vigente")
@@ -34,19 +39,42 @@ class DailyLoanState(Derived):
 
     pk = models.CompositePrimaryKey("institution_id", "on", "loan_id")
     on = models.DateField()
+    through = models.DateField()
     loan = models.ForeignKey("lending.Loan", models.DO_NOTHING, related_name="+", db_constraint=False, db_index=False)
+    product_id = models.UUIDField()  # this and the next ones: as they were, whatever the loan says today
+    branch = models.CharField(max_length=60, blank=True)
+    officer_id = models.BigIntegerField(null=True, blank=True)
+    currency = models.CharField(max_length=3)
+    tea = models.DecimalField(max_digits=12, decimal_places=8)  # fraction
     credit_type = models.CharField(max_length=2)
     situation = models.PositiveSmallIntegerField(choices=Situation)
     principal = MoneyField()  # outstanding
     overdue = MoneyField()  # principal of installments due and unpaid
     past_due = MoneyField()  # "vencido" by the norm of its credit type, judicial included
-    accrued = MoneyField()  # interest earned and not due yet
-    receivable = MoneyField()  # interest earned, due or not, and neither collected nor waived
-    moratory = MoneyField()  # owed
-    days_late = models.PositiveIntegerField()
+    next_due_on = models.DateField(null=True)  # of the oldest installment not settled
+    accrued_first = MoneyField()  # interest earned and not due yet, on the first day
+    receivable_first = MoneyField()  # interest earned, due or not, neither collected nor waived, on the first day
+    daily = MoneyField()  # interest earned each day
+    line_from = models.DateField()  # the installment that is earning: from this day …
+    line_due = models.DateField()  # … to its due date; the end of time past the last one
+    line_interest = MoneyField()  # the whole of it
     loan_class = models.PositiveSmallIntegerField()  # by this loan alone, 0 … 4
     sbs_class = models.PositiveSmallIntegerField()  # of the debtor: the worst of theirs
     provision = MoneyField()
+
+    class Meta(Derived.Meta):
+        indexes: ClassVar = [models.Index(fields=["institution", "through", "loan"], name="loan_span_end")]
+
+    def __str__(self) -> str:
+        return f"{self.loan_id} {self.on} … {self.through}"
+
+
+class LatestSpan(Derived):
+    """Where a loan's newest `LoanSpan` is found, by its first day."""
+
+    pk = models.CompositePrimaryKey("institution_id", "loan_id")
+    loan_id = models.UUIDField()
+    on = models.DateField()
 
     class Meta(Derived.Meta):
         pass
@@ -55,12 +83,26 @@ class DailyLoanState(Derived):
         return f"{self.loan_id} {self.on}"
 
 
-class DebtorDay(Derived):
-    """A debtor worse than normal at the end of one day, and why: own loans, or alignment with other creditors."""
+class LoanChange(Derived):
+    """A loan was inserted or updated since the last close; a trigger writes it, the close takes it away."""
 
-    pk = models.CompositePrimaryKey("institution_id", "on", "applicant_id")
-    on = models.DateField()
+    id = models.BigAutoField(primary_key=True)
+    loan_id = models.UUIDField()
+
+    class Meta(Derived.Meta):
+        indexes: ClassVar = [models.Index(fields=["institution", "loan_id"], name="loan_change")]
+
+    def __str__(self) -> str:
+        return f"{self.loan_id}"
+
+
+class DebtorSpan(Derived):
+    """A debtor worse than normal from one day through another, and why: own loans, or other creditors' word."""
+
+    pk = models.CompositePrimaryKey("institution_id", "applicant_id", "on")
     applicant_id = models.UUIDField()
+    on = models.DateField()
+    through = models.DateField()  # the end of time while it stands
     own_class = models.PositiveSmallIntegerField()
     external_class = models.PositiveSmallIntegerField(null=True)
     sbs_class = models.PositiveSmallIntegerField()
@@ -69,30 +111,7 @@ class DebtorDay(Derived):
         pass
 
     def __str__(self) -> str:
-        return f"{self.applicant_id} {self.on}: {self.sbs_class}"
-
-
-class RunningInstallment(Derived):
-    """The installment whose interest a loan is earning now; kept so that a close reads no line that has not changed.
-
-    Worked out again when the loan's `revision` differs or the line falls due.
-    """
-
-    pk = models.CompositePrimaryKey("institution_id", "loan_id")
-    loan_id = models.UUIDField()
-    revision = models.PositiveIntegerField()
-    starts_on = models.DateField()
-    due_on = models.DateField()  # of a loan past its last installment: the end of time
-    earns = MoneyField()  # interest of the whole line
-    earned_before = MoneyField()  # interest of all lines before this one
-    collected = MoneyField()  # interest paid or waived, of all lines
-    opening = MoneyField()  # principal the plan leaves when the line starts
-
-    class Meta(Derived.Meta):
-        pass
-
-    def __str__(self) -> str:
-        return f"{self.loan_id} {self.due_on}"
+        return f"{self.applicant_id} {self.on} … {self.through}: {self.sbs_class}"
 
 
 class CloseRun(InstitutionOwned):
@@ -119,11 +138,12 @@ class CloseChunk(InstitutionOwned):
     n = models.PositiveIntegerField()
     since = models.UUIDField()  # keys from this one …
     until = models.UUIDField()  # … up to this one, without it
-    # Its loans whose debtor is worse than normal, the class by the loan alone and that of the debtor.
+    # Its loans whose classes were looked at: by the loan alone, of the debtor, and the last day that the first holds.
     classed = ArrayField(models.UUIDField(), default=list)
     own = ArrayField(models.SmallIntegerField(), default=list)
     debtor = ArrayField(models.SmallIntegerField(), default=list)
-    loans = models.PositiveIntegerField(default=0)
+    stands = ArrayField(models.DateField(null=True), default=list)
+    loans = models.PositiveIntegerField(default=0)  # that had to be worked out
     done_at = models.DateTimeField(null=True, blank=True)
 
     class Meta(InstitutionOwned.Meta):
@@ -136,7 +156,7 @@ class CloseChunk(InstitutionOwned):
 class PortfolioDay(Derived):
     """The book at the end of one day by product, branch, officer, credit type and days late: what pages sum up.
 
-    While a day is being closed it holds a line for each chunk; read days whose CloseRun is finished.
+    While a day is being closed it holds what each chunk changed; read days whose CloseRun is finished.
     """
 
     on = models.DateField()
@@ -149,14 +169,16 @@ class PortfolioDay(Derived):
     bucket = models.CharField(max_length=8)  # of lending.buckets
     is_refinanced = models.BooleanField(default=False)
     is_judicial = models.BooleanField(default=False)
-    loans = models.PositiveIntegerField()
+    loans = models.IntegerField()
     principal = MoneyField()
     overdue = MoneyField()  # the part that is "vencido" by the norm, judicial left out
     accrued = MoneyField()
     receivable = MoneyField(default=0)  # interest earned and not collected, of loans that still count it as income
     suspended = MoneyField(default=0)  # the same of loans past due or in court
+    daily_receivable = MoneyField(default=0)  # by how much `receivable` grows a day
+    daily_suspended = MoneyField(default=0)
     provision = MoneyField()
-    weighted_tea = models.DecimalField(max_digits=24, decimal_places=8)  # sum of soles times TEA
+    weighted_tea = models.DecimalField(max_digits=26, decimal_places=10)  # sum of soles times TEA
 
     class Meta(Derived.Meta):
         indexes: ClassVar = [models.Index(fields=["institution", "on"], name="portfolio_day")]

@@ -16,8 +16,8 @@ from lending.buckets import AGES, BOUNDS, BUCKETS, OVER_30
 from lending.fields import MoneyField
 from lending.models import (
     CloseRun,
-    DailyLoanState,
     Loan,
+    LoanSpan,
     PortfolioDay,
     PortfolioFlow,
     Product,
@@ -26,6 +26,7 @@ from lending.models import (
 )
 from lending.schedules import add_months
 from lending.selectors.applications import unrestricted
+from lending.selectors.risk import states_on
 
 ZERO: Final = Decimal(0)
 PAR30: Final = Sum("principal", filter=Q(bucket__in=OVER_30))
@@ -251,29 +252,26 @@ def officer_names(keys: Iterable[int | None]) -> dict[int, str]:
 # --- the rows behind a figure -----------------------------------------------------------------------------------
 
 ROW_COLUMNS: Final = (
-    "loan_id", "loan__number", "holder", "loan__product__name", "loan__branch", "loan__officer_id",
+    "loan_id", "loan__number", "holder", "loan__product__name", "branch", "officer_id",
     "loan__disbursed_on", "principal", "overdue", "days_late", "sbs_class", "provision",
 )  # fmt: skip
 
 
-def loan_states(on: date, part: Slice, chosen: Mapping[str, Any]) -> QuerySet[DailyLoanState]:
+def loan_states(on: date, part: Slice, chosen: Mapping[str, Any]) -> QuerySet[LoanSpan]:
     """The loans of the book at the end of `on` that fit.
 
     `chosen`: bucket (or a band of `AGES`, or "over30"), sbs_class, officer_id, credit_type. What is not known is
     ignored.
     """
-    found = part.of(DailyLoanState.objects.filter(on=on), "loan__")
+    found = part.of(states_on(on))
     if wanted := _days(str(chosen.get("bucket") or "")):
         low, high = wanted
         found = found.filter(days_late__gte=low) if high is None else found.filter(days_late__range=(low, high))
-    for name, path in (("sbs_class", "sbs_class"), ("officer_id", "loan__officer_id"),
-                       ("credit_type", "loan__credit_type")):  # fmt: skip
-        if chosen.get(name) not in (None, ""):
-            found = found.filter(**{path: chosen[name]})
-    return found
+    given = {name: chosen.get(name) for name in ("sbs_class", "officer_id", "credit_type")}
+    return found.filter(**{name: value for name, value in given.items() if value not in (None, "")})
 
 
-def with_holders(states: QuerySet[DailyLoanState], actor: Actor) -> QuerySet[DailyLoanState]:
+def with_holders(states: QuerySet[LoanSpan], actor: Actor) -> QuerySet[LoanSpan]:
     """The rows with their `holder`: nobody's name where the person's data are blocked, for the figures still count."""
     name = F("loan__applicant__full_name")
     if actor.can("lending.view_restricted"):
@@ -292,7 +290,7 @@ def _days(name: str) -> tuple[int, int | None] | None:
     return BOUNDS[buckets[0]][0], BOUNDS[buckets[-1]][1]
 
 
-def state_totals(states: QuerySet[DailyLoanState]) -> dict[str, Any]:
+def state_totals(states: QuerySet[LoanSpan]) -> dict[str, Any]:
     """Count and sums of the rows: what the figure they stand behind must equal."""
     return states.aggregate(
         loans=Count("pk"), principal=Sum("principal"), overdue=Sum("overdue"), provision=Sum("provision")

@@ -15,6 +15,7 @@ from accounts.crypto import decrypt
 from accounts.tenancy.scope import current_institution_id
 from lending.models import CloseRun, Loan
 from lending.money import from_centimos
+from lending.selectors.risk import STATES_ON
 
 ANNEX_5, ANNEX_6 = "anexo-5", "anexo-6"
 REPORTS: Final = (ANNEX_5, ANNEX_6)
@@ -28,17 +29,15 @@ _SITUATIONS: Final = """
   sum(CASE WHEN s.situation = 2 THEN s.principal ELSE 0 END)::bigint AS judicial,
   sum(s.principal)::bigint AS principal, sum(s.receivable)::bigint AS receivable, sum(s.provision)::bigint AS provision
 """
-_FROM: Final = """
-FROM lending_dailyloanstate s JOIN lending_loan l ON l.institution_id = %(i)s AND l.id = s.loan_id
-"""
+_FROM: Final = f"FROM {STATES_ON} s JOIN lending_loan l ON l.institution_id = %(i)s AND l.id = s.loan_id"
 _ANNEX_5: Final = f"""
-SELECT s.credit_type, l.currency, s.sbs_class, count(DISTINCT l.applicant_id), count(*), {_SITUATIONS} {_FROM}
-WHERE s.institution_id = %(i)s AND s."on" = %(on)s GROUP BY 1, 2, 3 ORDER BY 1, 2, 3
+SELECT s.credit_type, s.currency, s.sbs_class, count(DISTINCT l.applicant_id), count(*), {_SITUATIONS} {_FROM}
+GROUP BY 1, 2, 3 ORDER BY 1, 2, 3
 """
 _ANNEX_6: Final = f"""
 SELECT a.document_type, a.document_number, a.full_name, d.* FROM (
-  SELECT l.applicant_id, s.credit_type, l.currency, max(s.sbs_class), max(s.days_late), count(*), {_SITUATIONS} {_FROM}
-  WHERE s.institution_id = %(i)s AND s."on" = %(on)s GROUP BY 1, 2, 3
+  SELECT l.applicant_id, s.credit_type, s.currency, max(s.sbs_class), max(s.days_late), count(*), {_SITUATIONS} {_FROM}
+  GROUP BY 1, 2, 3
 ) d JOIN lending_applicant a ON a.institution_id = %(i)s AND a.id = d.applicant_id ORDER BY 4, 5, 6
 """  # noqa: S608  (constants)
 

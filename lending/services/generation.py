@@ -19,7 +19,7 @@ from accounts.errors import InvalidState
 from accounts.models import Institution, Membership, User
 from accounts.tenancy.scope import institution_scope
 from lending.bulk import FAR_DAY, ByteStream, binary_rows, keys
-from lending.ledger import ACCRUED, CURRENT, OPENING, REFINANCED
+from lending.ledger import ACCRUED, CURRENT, OPENING, REFINANCED, accrued
 from lending.models import Loan, Product, ProductVersion
 from lending.schedules.arrays import due_days, level_schedules
 
@@ -108,15 +108,17 @@ def _products(institution: Institution) -> NDArray[np.uint8]:
 
 
 def _officers(institution: Institution) -> NDArray[np.int64]:
-    users = [
-        User(email=f"asesor-{n:02d}.{institution.slug}@ayni.example", full_name=f"Asesor {n:02d}")
-        for n in range(1, OFFICERS + 1)
-    ]
+    """Their keys; those of a book that was forgotten are taken again."""
+    names = {f"asesor-{n:02d}.{institution.slug}@ayni.example": f"Asesor {n:02d}" for n in range(1, OFFICERS + 1)}
+    users = [User(email=email, full_name=name) for email, name in names.items()]
     for user in users:
         user.set_unusable_password()
-    User.objects.bulk_create(users)
-    Membership.objects.bulk_create(Membership(institution=institution, user=user, roles=["officer"]) for user in users)
-    return np.array([user.pk for user in users])
+    User.objects.bulk_create(users, ignore_conflicts=True)
+    found = list(User.objects.filter(email__in=names).order_by("email").values_list("pk", flat=True))
+    Membership.objects.bulk_create(
+        (Membership(institution=institution, user_id=key, roles=["officer"]) for key in found), ignore_conflicts=True
+    )
+    return np.array(found)
 
 
 def _people(ground: _Ground, count: int, seed: int) -> NDArray[np.uint8]:
@@ -203,7 +205,7 @@ def _batch(
     starts = np.vstack([disbursed[None, :], due[:-1]])
     gone = np.clip((on - starts).astype(np.int64), 0, None)
     days = lines.days.astype(np.int64)
-    earned = np.where(due <= on, lines.interest, (2 * lines.interest * np.minimum(gone, days) + days) // (2 * days))
+    earned = np.where(due <= on, lines.interest, accrued(lines.interest, np.minimum(gone, days), days))
     receivable = (earned - np.where(paid, lines.interest, 0)).sum(axis=0)
     owed = np.where(paid, 0, lines.principal).sum(axis=0)
     late = np.where(missed > 0, (on - due[np.clip(fallen - missed, 0, term - 1), np.arange(count)]).astype(int), 0)

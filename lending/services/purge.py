@@ -35,7 +35,7 @@ AGREEING: Final = (Contract.Status.OPEN, Contract.Status.SIGNED)
 FIGURES: Final = (
     *("lending.Assessment", "lending.Offer", "scoring.Score", "scoring.ShadowScore", "scoring.Outcome"),
     *("lending.Installment", "lending.Allocation", "lending.LedgerEntry"),
-    *("lending.DailyLoanState", "lending.DebtorDay", "lending.RunningInstallment", "lending.GroupLoan"),
+    *("lending.LoanSpan", "lending.LatestSpan", "lending.LoanChange", "lending.DebtorSpan", "lending.GroupLoan"),
     *("lending.GroupMember", "lending.Guarantee", "lending.MarketEcho"),
     "lending.PrepaymentRequest",
 )

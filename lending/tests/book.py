@@ -13,10 +13,11 @@ from lending.buckets import bucket
 from lending.models import (
     Applicant,
     CloseRun,
-    DailyLoanState,
     Disbursement,
     Installment,
+    LatestSpan,
     Loan,
+    LoanSpan,
     PortfolioDay,
     Product,
 )
@@ -50,16 +51,28 @@ def make_loan(institution: Institution, product: Product, **changes: Any) -> Loa
     return loan
 
 
+def make_span(loan: Loan, on: date, **figures: Any) -> LoanSpan:
+    """How `loan` stood on one day; what is not given is as of a loan that owes nothing but its principal."""
+    values = {
+        "product_id": loan.product_id, "branch": loan.branch, "officer_id": loan.officer_id, "currency": "PEN",
+        "tea": loan.tea, "credit_type": loan.credit_type, "situation": int(loan.is_refinanced),
+        "principal": loan.principal_outstanding, "next_due_on": loan.next_due_on, "line_from": on, "line_due": on,
+        "loan_class": 0, "sbs_class": 0,
+        **dict.fromkeys(("overdue", "past_due", "accrued_first", "receivable_first", "daily", "line_interest",
+                         "provision"), Decimal(0)),
+    }  # fmt: skip
+    LatestSpan.objects.update_or_create(loan_id=loan.pk, defaults={"on": on})
+    return LoanSpan.objects.update_or_create(loan=loan, on=on, defaults={"through": on, **values, **figures})[0]
+
+
 def close_book(institution: Institution, on: date) -> None:
     """States and sums of the day, as the close keeps them, from the loans' own figures."""
     sums: dict[Any, dict[str, Any]] = defaultdict(lambda: defaultdict(Decimal))
     for loan in Loan.objects.filter(status=Loan.Status.ACTIVE, disbursed_on__lte=on):
         late = max((on - loan.next_due_on).days, 0) if loan.next_due_on else 0
-        DailyLoanState.objects.create(
-            loan=loan, on=on, credit_type=loan.credit_type, situation=int(loan.is_refinanced), accrued=0, receivable=0,
-            principal=loan.principal_outstanding, overdue=loan.principal_outstanding if late else 0, moratory=0,
-            past_due=loan.principal_outstanding if late > 30 else 0, days_late=late, loan_class=0, sbs_class=0,
-            provision=Decimal(10),
+        make_span(
+            loan, on, overdue=loan.principal_outstanding if late else 0, provision=Decimal(10),
+            past_due=loan.principal_outstanding if late > 30 else 0,
         )  # fmt: skip
         line = sums[(loan.product_id, loan.branch, loan.officer_id, bucket(late), loan.is_refinanced)]
         line["principal"] += loan.principal_outstanding
@@ -79,7 +92,4 @@ def found_lost(loan: Loan, on: date) -> None:
     """A close of `on` found the loan lost and wholly provisioned; a day before the test's own, or its books close."""
     CloseRun.objects.get_or_create(on=on, defaults={"finished_at": timezone.now()})
     figures = dict.fromkeys(("principal", "overdue", "past_due"), loan.principal)
-    DailyLoanState.objects.get_or_create(loan=loan, on=on, defaults={
-        "credit_type": loan.credit_type, "situation": 0, "accrued": 0, "receivable": 0, "moratory": 0,
-        "days_late": 130, "loan_class": 4, "sbs_class": 4, "provision": Decimal(100_000), **figures,
-    })  # fmt: skip
+    make_span(loan, on, loan_class=4, sbs_class=4, provision=Decimal(100_000), **figures)

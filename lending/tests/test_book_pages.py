@@ -10,7 +10,8 @@ from accounts.actors import Actor
 from accounts.clock import today
 from accounts.models import AuditEntry, OutboxEvent
 from accounts.tenancy.scope import institution_scope
-from lending.models import DailyLoanState, Loan, Notification, PortfolioImport
+from lending.models import Loan, Notification, PortfolioImport
+from lending.selectors.risk import states_on
 from lending.selectors.sbs_reports import ANNEX_5, ANNEX_6, rows
 from lending.services.closing import close_day
 from lending.services.generation import generate_portfolio
@@ -33,7 +34,7 @@ def closed(institution):
 
 def test_both_reports_add_up_to_the_book(institution, closed):
     with institution_scope(institution.pk):
-        states = list(DailyLoanState.objects.filter(on=closed))
+        states = list(states_on(closed))
         principal, provision = sum(s.principal for s in states), sum(s.provision for s in states)
         fifth, sixth = list(rows(ANNEX_5, closed)), list(rows(ANNEX_6, closed))
         for report, first_money in ((fifth, 5), (sixth, 8)):

@@ -19,7 +19,7 @@ from accounts.clock import LIMA, today, years_after
 from accounts.errors import InvalidInput, InvalidState, NotAllowed, NotFound
 from accounts.models import AuditEntry, Consent, DataRequest, Membership, OutboxEvent, SubjectKey, User
 from accounts.tenancy.scope import institution_scope
-from lending.models import Applicant, Application, DailyLoanState, Decision, Document, Loan, Notification, Parameter
+from lending.models import Applicant, Application, CloseRun, Decision, Document, Loan, Notification, Parameter
 from lending.parameters import add_working_days
 from lending.selectors.contracts import contracts_visible_to
 from lending.selectors.held import CLOSED, as_document, held_of, looks_at, personal_models
@@ -36,6 +36,7 @@ from lending.services.documents import add_document, open_document
 from lending.services.letters import send_letters
 from lending.services.purge import RULES, kept_until, purge_applicant, purge_due
 from lending.tests import factories, walk
+from lending.tests.book import make_span
 from lending.tests.loans import active_loan
 
 ANSWER = "Revisamos tu pedido y lo cumplimos hoy."
@@ -373,11 +374,8 @@ def test_loans_of_blocked_people_are_shown_to_whoever_has_the_duty_to_keep_them(
 ):
     loan = active_loan(institution)
     kept = active_loan(institution)
-    DailyLoanState.objects.create(
-        institution=institution, loan=loan, on=date(2026, 6, 30), credit_type="10", situation=0, days_late=0,
-        loan_class=0, sbs_class=0, principal=3000, overdue=0, past_due=0, accrued=0, receivable=0, moratory=0,
-        provision=30,
-    )  # fmt: skip
+    CloseRun.objects.create(on=date(2026, 6, 30), finished_at="2026-07-01T05:00Z")
+    make_span(loan, date(2026, 6, 30), principal=Decimal(3000))
     Loan.objects.filter(pk=loan.pk).update(status=Loan.Status.PAID, closed_on=date(2026, 7, 1))
     name = "Eustaquia Bloqueada"
     Applicant.objects.filter(pk=loan.applicant_id).update(full_name=name, restricted_at="2026-07-02T00:00Z")

@@ -13,6 +13,7 @@ from accounts.tenancy.scope import institution_scope
 from lending.models import Loan
 from lending.provisions import MissingRule
 from lending.services.closing import close_through, days_to_close
+from lending.services.closing.run import CHUNK_LOANS
 
 
 class Command(InstitutionCommand):
@@ -45,7 +46,7 @@ class Command(InstitutionCommand):
 
     def close(self, institution: Institution, actor: Actor, on: date, connections: int) -> list[dict[str, Any]]:
         with institution_scope(institution.pk):
-            total = Loan.objects.filter(status=Loan.Status.ACTIVE).count() * len(days_to_close(on))
+            total = (Loan.objects.count() // CHUNK_LOANS + 1) * CHUNK_LOANS * len(days_to_close(on))
         try:
             with tqdm(total=total, unit="loan", desc=institution.slug, file=self.stderr, disable=None) as bar:
                 days = close_through(

@@ -1,23 +1,25 @@
 """One day after the other, step by step: what is done stays done, whoever dies in between."""
 
+import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from contextvars import copy_context
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from typing import Any, Final
 
 from django.db import OperationalError, connection, transaction
-from django.utils import timezone
+from django.db.models import Sum
 from django.utils.translation import gettext as _
 
 from accounts import audit, outbox
 from accounts.actors import Actor
 from accounts.clock import today
-from accounts.errors import InvalidInput
+from accounts.errors import InvalidInput, InvalidState
 from accounts.tenancy.scope import institution_scope
-from lending.models import CloseChunk, CloseRun
+from lending.models import CloseChunk, CloseRun, PortfolioDay
 from lending.selectors.risk import risk_rules
 from lending.services.closing import statements
 from lending.services.closing.journals import post_levels
@@ -30,6 +32,11 @@ from lending.services.servicing import use_advances
 
 CHUNK_LOANS: Final = 25_000
 _ATTEMPTS: Final = 3
+_NOTE: Final = """
+UPDATE lending_closerun SET step = %(step)s, progress = progress || %(note)s::jsonb,
+  finished_at = CASE WHEN %(ends)s THEN now() END
+WHERE institution_id = %(i)s AND "on" = %(on)s
+"""
 Progress = Callable[[int], None]
 # What follows once the figures stand, by name: called with the day, in the institution's scope and a transaction of
 # its own; returns how many rows it touched. Must tolerate being called again.
@@ -78,7 +85,8 @@ def close_day(
 ) -> CloseReport:
     """Close one day; of a day that is closed nothing changes, and a close that died goes on where it stopped.
 
-    `progress` hears how many loans were done. Raises NotAllowed, InvalidInput for a day to come, MissingRule.
+    `progress` hears how many loans were gone through, chunk by chunk. Raises NotAllowed, InvalidInput for a day to
+    come, MissingRule, InvalidState where sums or books disagree.
     """
     actor.require("lending.close_day")
     if on > today():
@@ -90,23 +98,32 @@ def close_day(
     if not close.begin():
         report.already = True
         return report
+    month_ends = (on + timedelta(days=1)).day == 1  # then every loan is looked at
     close.step("chunks", close.plan_chunks)
-    close.step("debtors", close.class_debtors)
+    with close.meanwhile(lambda: _aside(close, on, month_ends)):
+        close.step("debtors", close.class_debtors)
     close.work_chunks()
     close.step("states", close.count_states)
     close.step("summary", close.sum_up)
+    if month_ends:
+        close.step("proof", close.prove)
     close.step("journals", close.post)
     close.step("flows", lambda: summarise_day(on=on))
-    close.step("promises", lambda: settle_promises(on=on))
     teller = Actor.system("close_of_business", institution_id=institution_id)
-    month_ends = (on + timedelta(days=1)).day == 1  # every loan is looked at: once a month is often enough
     close.step("outcomes", lambda: tell_outcomes(on=on, actor=teller) if month_ends else 0)
-    close.step("reminders", lambda: queue_reminders(on))
     for name, act in _followers.items():
         close.step(name, lambda act=act: act(on))  # type: ignore[misc]
     close.step("end", close.finish)
     report.seconds = round(time.monotonic() - started, 3)
     return report
+
+
+def _aside(close: "_Close", on: date, month_ends: bool) -> None:
+    """What needs no figure of the day's spans."""
+    if not month_ends:
+        close.step("flows", lambda: summarise_day(on=on))
+    close.step("promises", lambda: settle_promises(on=on))
+    close.step("reminders", lambda: queue_reminders(on))
 
 
 class _Close:
@@ -117,6 +134,7 @@ class _Close:
         self.connections, self.progress = connections, progress
         self.report = CloseReport(on)
         self.values: dict[str, Any] = {"i": institution_id, "on": on, "size": CHUNK_LOANS}
+        self.whole = True  # every loan is worked out, not only those that something happened to
 
     # Steps
 
@@ -132,13 +150,50 @@ class _Close:
                     raise InvalidInput(
                         fields={"date": [_("Hay un día posterior ya cerrado: este no se puede cerrar.")]}
                     )
+                if (begun := CloseRun.objects.filter(on__lt=self.on, finished_at=None).first()) is not None:
+                    words = _("El cierre del %(day)s quedó a medias: termínalo primero.")
+                    raise InvalidInput(fields={"date": [words % {"day": f"{begun.on:%d/%m/%Y}"}]})
                 run, _new = CloseRun.objects.get_or_create(
                     on=self.on, defaults={"previous_on": before.on if before else None}
                 )
+            self.rules = risk_rules(self.on)
+            self._look_back(run)
             done = run.progress
             self.report.steps = dict(done)
-            self.report.loans = done.get("states", {}).get("rows", 0)
+            self.report.loans = done.get("summary", {}).get("loans", 0)
             return run.finished_at is None
+
+    def _look_back(self, run: CloseRun) -> None:
+        """What stands since the day closed last; of other rules, or where none was closed, nothing does."""
+        before = run.previous_on or self.on - timedelta(days=1)
+        days = (self.on - before).days
+        known = CloseRun.objects.filter(on=run.previous_on).values_list("progress__chunks", flat=True).first() or {}
+        self.whole = run.progress.get("chunks", {}).get("whole", known.get("rules") != self.rules.key())
+        self.values |= {
+            "known": known.get("bounds", []),
+            "before": before,
+            "ends": [before + timedelta(days=n) for n in range(days)],
+            "days": days,
+            "carried": None if self.whole else before,
+        }
+
+    @contextmanager
+    def meanwhile(self, act: Callable[[], None]) -> Iterator[None]:
+        """Have `act` done on a second connection, where there are two; otherwise afterwards."""
+        if self.connections == 1:
+            yield
+            act()
+            return
+        with ThreadPoolExecutor(1) as pool:
+            done = pool.submit(copy_context().run, self._apart, act)
+            yield
+            done.result()
+
+    def _apart(self, act: Callable[[], None]) -> None:
+        try:
+            act()
+        finally:
+            connection.close()
 
     def step(self, name: str, act: Callable[[], Any]) -> None:
         """Do a step unless it is done; it and the note that it is done are one transaction."""
@@ -153,19 +208,17 @@ class _Close:
     def _step(self, name: str, act: Callable[[], Any]) -> None:
         started = time.monotonic()
         with institution_scope(self.institution_id), transaction.atomic():
-            run = CloseRun.objects.select_for_update().get(on=self.on)
-            if name in run.progress:
+            # Whoever else does this very step waits here; other steps of the day go on beside it.
+            self.execute("SELECT pg_advisory_xact_lock(hashtextextended(%(step)s, %(i)s))", step=f"{self.on} {name}")
+            if name in CloseRun.objects.get(on=self.on).progress:
                 return
             with connection.cursor() as cursor:
                 cursor.execute(statements.PLANNED)
             found = act()
             note = found if isinstance(found, dict) else {"rows": found}
-            run.progress[name] = {**note, "seconds": round(time.monotonic() - started, 3)}
-            run.step = name
-            if name == "end":
-                run.finished_at = timezone.now()
-            run.save(update_fields=["progress", "step", "finished_at"])
-            self.report.steps[name] = run.progress[name]
+            note = {**note, "seconds": round(time.monotonic() - started, 3)}
+            self.execute(_NOTE, step=name, note=json.dumps({name: note}), ends=name == "end")
+            self.report.steps[name] = note
 
     def use_advances(self) -> None:
         """Money paid in advance pays what fell due, while the day's books are open."""
@@ -178,31 +231,32 @@ class _Close:
         with connection.cursor() as cursor:
             bounds = list(CloseChunk.objects.filter(on=self.on).order_by("n").values_list("since", flat=True))
             cursor.execute(statements.DEBTORS_PLANNED)
-            cursor.execute(statements.debtors(risk_rules(self.on)), {**self.values, "bounds": bounds})
+            cursor.execute(statements.debtors(self.rules, whole=self.whole), {**self.values, "bounds": bounds})
             return int(cursor.fetchone()[0])
 
-    def plan_chunks(self) -> int:
-        return self.execute(statements.CHUNKS)
+    def plan_chunks(self) -> dict[str, Any]:
+        self.execute(statements.CHUNKS)
+        bounds = list(CloseChunk.objects.filter(on=self.on).order_by("n").values_list("until", flat=True))
+        return {
+            "rows": len(bounds),
+            "bounds": [str(key) for key in bounds[:-1]],
+            "rules": self.rules.key(),
+            "whole": self.whole,
+        }
 
     def work_chunks(self) -> None:
         """All chunks, on as many connections as asked; each chunk is a transaction."""
         with institution_scope(self.institution_id):
             if "states" in CloseRun.objects.get(on=self.on).progress:
                 return
-            self.chunk = statements.states(risk_rules(self.on))
+            self.chunk = statements.states(self.rules, whole=self.whole)
         if self.connections == 1:
             self._work()
             return
         with ThreadPoolExecutor(self.connections) as pool:
-            workers = [pool.submit(copy_context().run, self._work_apart) for _n in range(self.connections)]
+            workers = [pool.submit(copy_context().run, self._apart, self._work) for _n in range(self.connections)]
             for worker in workers:
                 worker.result()
-
-    def _work_apart(self) -> None:
-        try:
-            self._work()
-        finally:
-            connection.close()
 
     def _work(self) -> None:
         failed = 0
@@ -217,10 +271,10 @@ class _Close:
                 continue
             if found is None:
                 return
-            self.progress(found)
+            self.progress(CHUNK_LOANS)
 
     def _one_chunk(self) -> int | None:
-        """Loans of the next chunk, now done; None when none is free."""
+        """Loans worked out in the next chunk, now done; None when none is free."""
         with connection.cursor() as cursor:
             cursor.execute(statements.CLAIM, self.values)
             claimed = cursor.fetchone()
@@ -247,11 +301,22 @@ class _Close:
             for _chunk in waiting:
                 self._one_chunk()
             chunks = list(found.all())
-        self.report.loans = sum(chunk.loans for chunk in chunks)
-        return {"rows": self.report.loans, "chunks": len(chunks)}
+        return {"rows": sum(chunk.loans for chunk in chunks), "chunks": len(chunks)}
 
-    def sum_up(self) -> int:
-        return self.execute(statements.SUMMARY)
+    def sum_up(self) -> dict[str, int]:
+        rows = self.execute(statements.SUMMARY)
+        self.report.loans = PortfolioDay.objects.filter(on=self.on).aggregate(sum=Sum("loans"))["sum"] or 0
+        return {"rows": rows, "loans": self.report.loans}
+
+    def prove(self) -> int:
+        """At a month's end the sums carried from night to night are held against all spans; else InvalidState."""
+        if self.execute(statements.DIFFERENCES):
+            raise InvalidState(
+                f"The sums of {self.on} are not those of the loans' spans. Compare statements.DIFFERENCES; nothing was"
+                " posted.",
+                code="sums_disagree",
+            )
+        return 1
 
     def post(self) -> dict[str, Any]:
         return post_levels(self.on)

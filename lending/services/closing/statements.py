@@ -1,31 +1,36 @@
 """The close as SQL: one statement for each step and chunk, made from the rules of the day.
 
-Every figure is as of the end of the day: acts booked later are taken back by their ledger entries, so that a
-close that comes late finds what the books say of its day. Money is whole céntimos; `sum(bigint)` is numeric and
-is cast back. Parameters: `i` institution, `on` day, `since` and `until` the keys of a chunk (the last one left out).
+A loan is worked out when its span ends, when it was touched, when its debtor's class moved, or when acts booked after
+the day must be taken back by their ledger entries; every other one stands as it stood, its interest a day older. In a
+`whole` close all are. Money is whole céntimos; `sum(bigint)` is numeric and is cast back. Parameters: `i` institution,
+`on` day, `before` the day closed last and `ends` the days from it to the day before `on`, `since` and `until` the keys
+of a chunk (the last one left out).
 """
 
 from typing import Final
 
-from lending.buckets import bucket_sql
+from lending.buckets import BOUNDS, bucket_sql
 from lending.ledger import ACCRUED, PRINCIPAL
 from lending.provisions import RiskRules
+from lending.selectors.risk import SPAN_DAYS, STATES_ON
 
 _GROUP: Final = (
     'institution_id, "on", product_id, branch, officer_id, credit_type, currency, sbs_class, bucket, is_refinanced,'
     " is_judicial"
 )
-_SUMS: Final = "loans, principal, overdue, accrued, receivable, suspended, provision, weighted_tea"
+_SUMS: Final = (
+    "loans, principal, overdue, accrued, receivable, suspended, provision, weighted_tea, daily_receivable,"
+    " daily_suspended"
+)
 NEVER: Final = "DATE '9999-12-31'"
 EPOCH: Final = "DATE '2000-01-01'"
 _PRINCIPAL: Final = ", ".join(f"'{code}'" for code in PRINCIPAL)
 
-# Only rows of one institution's keys are read, never a whole table: so no seqscan. Debtors, with a tenth of the loans,
-# read most pages: a bitmap visits each once, key by key they would be fetched again and again. Fresh rows have no
-# statistics: a nested loop over what looks like one row would take minutes. Expressions that are used again stand
-# behind OFFSET 0, or PostgreSQL would work them out at every use.
+# Only rows of one institution's keys are read, never a whole table: so no seqscan. Fresh rows have no statistics: a
+# nested loop over what looks like one row would take minutes, so keys go over as arrays. Expressions that are used
+# again stand behind OFFSET 0, or PostgreSQL would work them out at every use.
 _STEPS: Final = {"enable_seqscan": "off", "jit": "off", "work_mem": "'64MB'", "random_page_cost": "1.1"}
-_DEBTORS: Final = {"enable_nestloop": "off", "random_page_cost": "4"}
+_DEBTORS: Final = {"enable_nestloop": "off"}
 _CHUNKS: Final = {**_STEPS, "enable_nestloop": "off"}
 
 
@@ -38,14 +43,18 @@ DEBTORS_PLANNED: Final = _set(_DEBTORS)
 TUNING: Final = _set(_CHUNKS)
 UNTUNED: Final = _set(dict.fromkeys(_CHUNKS, "DEFAULT"))
 
-# The last chunk has no end: loans paid out meanwhile fall into it.
+# The bounds of the close before are `known`; what came behind them is counted off. The last chunk has no end: loans
+# paid out meanwhile fall into it.
 CHUNKS = """
-INSERT INTO lending_closechunk (institution_id, "on", n, since, until, classed, own, debtor, loans)
+INSERT INTO lending_closechunk (institution_id, "on", n, since, until, classed, own, debtor, stands, loans)
 SELECT %(i)s, %(on)s, row_number() OVER (ORDER BY until), coalesce(lag(until) OVER (ORDER BY until),
-  '00000000-0000-0000-0000-000000000000'), until, '{}', '{}', '{}', 0
+  '00000000-0000-0000-0000-000000000000'), until, '{}', '{}', '{}', '{}', 0
 FROM (
-  SELECT id AS until
-  FROM (SELECT id, row_number() OVER (ORDER BY id) AS place FROM lending_loan WHERE institution_id = %(i)s) numbered
+  SELECT unnest(%(known)s::uuid[]) AS until
+  UNION ALL SELECT id FROM (
+    SELECT id, row_number() OVER (ORDER BY id) AS place FROM lending_loan
+    WHERE institution_id = %(i)s AND id > coalesce((SELECT k FROM unnest(%(known)s::uuid[]) k ORDER BY k DESC LIMIT 1),
+      '00000000-0000-0000-0000-000000000000')) numbered
   WHERE place %% %(size)s = 0
   UNION ALL SELECT 'ffffffff-ffff-ffff-ffff-ffffffffffff'
 ) bounds
@@ -69,20 +78,26 @@ later AS MATERIALIZED (
 
 
 def _least_class(rules: RiskRules) -> str:
-    """Class below which a refinanced loan `l` cannot be: one better for so many punctual months."""
+    """Of a refinanced loan `l`: the class below which it cannot be, one better for so many punctual months.
+
+    An array, with the last day on which that holds, counted from EPOCH; NULL while punctual months stand still.
+    """
     started = " ".join(f"WHEN '{code}' THEN {rule.refinanced_class}" for code, rule in rules.types.items())
-    months = " ".join(f"WHEN '{code}' THEN {rule.refinanced_months}" for code, rule in rules.types.items())
-    return f"""(CASE WHEN NOT l.is_refinanced THEN 0 ELSE greatest(0, (
-      SELECT greatest(CASE l.credit_type {started} END, coalesce(
-          (SELECT s.sbs_class FROM lending_dailyloanstate s WHERE s.institution_id = %(i)s
-            AND s.loan_id = l.refinances_id AND s."on" = (SELECT max(c."on") FROM lending_closerun c
-              WHERE c.institution_id = %(i)s AND c."on" < l.disbursed_on AND c.finished_at IS NOT NULL)), 0))
-        - (extract(year FROM p.since)::int * 12 + extract(month FROM p.since)::int)
-          / (CASE l.credit_type {months} END)
-      FROM (SELECT age(%(on)s, coalesce(max(CASE
-          WHEN (n.settled_on IS NULL OR n.settled_on > %(on)s) AND n.due_on < %(on)s THEN %(on)s
-          WHEN n.settled_on > n.due_on AND n.settled_on <= %(on)s THEN n.settled_on END), l.disbursed_on)) AS since
-        FROM lending_installment n WHERE n.institution_id = %(i)s AND n.loan_id = l.id) p)) END)"""  # noqa: S608  (rules, no input)
+    steps = " ".join(f"WHEN '{code}' THEN {rule.refinanced_months}" for code, rule in rules.types.items())
+    return f"""(CASE WHEN l.is_refinanced THEN (
+      SELECT ARRAY[greatest(0, greatest(CASE l.credit_type {started} END, coalesce(
+          (SELECT s.sbs_class FROM lending_latestspan p JOIN lending_loanspan s ON s.institution_id = %(i)s
+              AND s.loan_id = p.loan_id AND s."on" = p."on"
+            WHERE p.institution_id = %(i)s AND p.loan_id = l.refinances_id AND p."on" < l.disbursed_on), 0))
+        - q.better), CASE WHEN q.since < %(on)s THEN
+          (q.since + make_interval(months => (q.better + 1) * q.step))::date - 1 - {EPOCH} END]
+      FROM (SELECT p.since, p.step,
+          (extract(year FROM p.age)::int * 12 + extract(month FROM p.age)::int) / p.step AS better
+        FROM (SELECT max.since, age(%(on)s, max.since) AS age, CASE l.credit_type {steps} END AS step
+          FROM (SELECT coalesce(max(CASE
+              WHEN (n.settled_on IS NULL OR n.settled_on > %(on)s) AND n.due_on < %(on)s THEN %(on)s
+              WHEN n.settled_on > n.due_on AND n.settled_on <= %(on)s THEN n.settled_on END), l.disbursed_on) AS since
+            FROM lending_installment n WHERE n.institution_id = %(i)s AND n.loan_id = l.id) max) p) q) END)"""  # noqa: S608  (rules, no input)
 
 
 # How loan `l` stood on the day: its row, or with acts booked later (`x`) what the books and the lines say.
@@ -94,84 +109,143 @@ _OUTSTANDING: Final = (
 _OLDEST: Final = """CASE WHEN x.loan_id IS NULL THEN l.next_due_on ELSE (
       SELECT min(n.due_on) FROM lending_installment n WHERE n.institution_id = %(i)s AND n.loan_id = l.id
         AND (n.settled_on IS NULL OR n.settled_on > %(on)s)) END"""
+_ENDED: Final = "institution_id = %(i)s AND through = ANY (%(ends)s::date[])"
+_TOUCHED: Final = "SELECT DISTINCT loan_id FROM lending_loanchange WHERE institution_id = %(i)s"
 
 
-def debtors(rules: RiskRules) -> str:
-    """Debtors worse than normal: the worst of their loans, and no further from other creditors than the norm allows.
+def debtors(rules: RiskRules, *, whole: bool) -> str:
+    """Debtors whose class may move tonight: the worst of their loans, and no further from other creditors than allowed.
 
-    The classes of all their loans go to the chunks that will need them.
+    Classes that moved go to the chunks, with those of the debtor's loans that are worked out anyway.
     """
     share = " ".join(f"WHEN '{code}' THEN {rule.alignment_share}" for code, rule in rules.types.items())
     levels = " ".join(f"WHEN '{code}' THEN {rule.alignment_levels}" for code, rule in rules.types.items())
-    late = f"l.status = 'active' AND l.next_due_on <= %(on)s::date - {rules.least_days()}"
-    columns = """l.id, l.applicant_id, l.credit_type, l.is_refinanced, l.refinances_id, l.disbursed_on, l.status,
-    l.principal_outstanding, l.next_due_on"""
+    days = "greatest(%(on)s::date - next_due_on, 0)"
+    candidates = " OR c.id IN (SELECT loan_id FROM ".join(("", "ended)", "touched)", "later)"))
+    changed = "c.applicant_id IN (SELECT applicant_id FROM changed WHERE moves)"
+    worked_out = "true" if whole else changed + candidates
     return f"""
 WITH {_later()}
-external AS (
-  SELECT DISTINCT ON (applicant_id) applicant_id, sbs_class, share FROM lending_externalclass
-  WHERE institution_id = %(i)s AND "on" <= %(on)s ORDER BY applicant_id, "on" DESC
+ended AS MATERIALIZED (
+  SELECT loan_id, situation <> 0 OR {rules.class_sql("credit_type", days)} <> loan_class AS moves
+  FROM lending_loanspan WHERE {_ENDED}
 ),
-candidate AS (
-  SELECT {columns} FROM lending_loan l WHERE l.institution_id = %(i)s AND {late}
-  UNION ALL SELECT {columns} FROM lending_loan l
-  WHERE l.institution_id = %(i)s AND l.is_refinanced AND ({late}) IS NOT TRUE
-  UNION ALL SELECT {columns} FROM lending_loan l
-  WHERE l.institution_id = %(i)s AND NOT l.is_refinanced AND ({late}) IS NOT TRUE AND l.id = ANY (ARRAY(
-    SELECT o.id FROM external e JOIN lending_loan o ON o.institution_id = %(i)s AND o.applicant_id = e.applicant_id
-    WHERE e.sbs_class > 0 UNION SELECT loan_id FROM later))
+touched AS MATERIALIZED ({_TOUCHED}),
+moved AS MATERIALIZED (
+  SELECT l.applicant_id FROM lending_loan l WHERE l.institution_id = %(i)s AND l.id = ANY (ARRAY(
+    SELECT loan_id FROM ended WHERE moves UNION SELECT loan_id FROM later))
+  UNION SELECT l.applicant_id FROM lending_loan l
+  WHERE l.institution_id = %(i)s AND {"true" if whole else "l.id = ANY (ARRAY(SELECT loan_id FROM touched))"}
+    AND (l.is_refinanced OR l.next_due_on <= %(on)s::date - {rules.least_days()}
+      OR EXISTS (SELECT FROM lending_debtorspan d WHERE d.institution_id = %(i)s AND d.applicant_id = l.applicant_id
+        AND d.through = {NEVER})
+      OR EXISTS (SELECT FROM lending_externalclass e WHERE e.institution_id = %(i)s
+        AND e.applicant_id = l.applicant_id AND e."on" <= %(on)s AND e.sbs_class > 0))
+  UNION SELECT applicant_id FROM lending_externalclass
+  WHERE institution_id = %(i)s AND "on" > %(before)s::date AND "on" <= %(on)s
 ),
 loans AS MATERIALIZED (
   SELECT l.id, l.applicant_id, l.credit_type, {_least_class(rules)} AS least,
     greatest(%(on)s::date - ({_OLDEST}), 0) AS days
-  FROM candidate l {_LATER}
-  WHERE l.disbursed_on <= %(on)s AND {_ALIVE} AND {_OUTSTANDING} > 0
+  FROM lending_loan l {_LATER}
+  WHERE l.institution_id = %(i)s AND l.applicant_id = ANY (ARRAY(SELECT applicant_id FROM moved))
+    AND l.disbursed_on <= %(on)s AND {_ALIVE} AND {_OUTSTANDING} > 0
 ),
 classed AS MATERIALIZED (
-  SELECT o.id, o.applicant_id, greatest({rules.class_sql("o.credit_type", "o.days")}, o.least)::int2 AS own,
+  SELECT o.id, o.applicant_id, greatest({rules.class_sql("o.credit_type", "o.days")}, o.least[1])::int2 AS own,
+    {EPOCH} + o.least[2] AS stands,
     e.sbs_class AS external, CASE WHEN e.share >= (CASE o.credit_type {share} END)
       THEN e.sbs_class - (CASE o.credit_type {levels} END) END AS aligned
-  FROM loans o LEFT JOIN external e ON e.applicant_id = o.applicant_id
+  FROM loans o LEFT JOIN LATERAL (
+    SELECT x.sbs_class, x.share FROM lending_externalclass x
+    WHERE x.institution_id = %(i)s AND x.applicant_id = o.applicant_id AND x."on" <= %(on)s
+    ORDER BY x."on" DESC LIMIT 1) e ON true
 ),
-debtor AS (
-  INSERT INTO lending_debtorday (institution_id, "on", applicant_id, own_class, external_class, sbs_class)
-  SELECT %(i)s, %(on)s, applicant_id, max(own), max(external), greatest(max(own), max(aligned))
-  FROM classed GROUP BY applicant_id HAVING greatest(max(own), max(aligned)) > 0 ORDER BY applicant_id
-  RETURNING applicant_id, sbs_class
+found AS MATERIALIZED (
+  SELECT applicant_id, max(own) AS own, max(external) AS external, greatest(max(own), max(aligned)) AS sbs_class
+  FROM classed GROUP BY applicant_id
+),
+standing AS MATERIALIZED (
+  SELECT applicant_id, own_class, external_class, sbs_class FROM lending_debtorspan
+  WHERE institution_id = %(i)s AND through = {NEVER} AND applicant_id = ANY (ARRAY(SELECT applicant_id FROM moved))
+),
+changed AS MATERIALIZED (
+  SELECT coalesce(f.applicant_id, s.applicant_id) AS applicant_id, f.own, f.external,
+    coalesce(f.sbs_class, 0) AS sbs_class, coalesce(f.sbs_class, 0) <> coalesce(s.sbs_class, 0) AS moves
+  FROM found f FULL JOIN standing s ON s.applicant_id = f.applicant_id
+  WHERE (f.own, f.external, f.sbs_class) IS DISTINCT FROM (s.own_class, s.external_class, s.sbs_class)
+),
+closed AS (
+  UPDATE lending_debtorspan SET through = %(before)s
+  WHERE institution_id = %(i)s AND through = {NEVER} AND applicant_id = ANY (ARRAY(SELECT applicant_id FROM changed))
+),
+opened AS (
+  INSERT INTO lending_debtorspan (institution_id, applicant_id, "on", through, own_class, external_class, sbs_class)
+  SELECT %(i)s, applicant_id, %(on)s, {NEVER}, own, external, sbs_class FROM changed WHERE sbs_class > 0
+  ORDER BY applicant_id
 ),
 theirs AS (
-  SELECT width_bucket(l.id, %(bounds)s::uuid[]) AS n, l.id, coalesce(c.own, 0) AS own, d.sbs_class
-  FROM debtor d JOIN lending_loan l ON l.institution_id = %(i)s AND l.applicant_id = d.applicant_id
-    AND l.disbursed_on <= %(on)s
-  LEFT JOIN classed c ON c.id = l.id
+  SELECT width_bucket(c.id, %(bounds)s::uuid[]) AS n, c.id, c.own, f.sbs_class, c.stands
+  FROM classed c JOIN found f ON f.applicant_id = c.applicant_id
+  WHERE {worked_out}
 ),
 given AS (
-  UPDATE lending_closechunk k SET classed = t.ids, own = t.own, debtor = t.debtor
-  FROM (SELECT n, array_agg(id) AS ids, array_agg(own) AS own, array_agg(sbs_class) AS debtor FROM theirs GROUP BY n) t
+  UPDATE lending_closechunk k SET classed = t.ids, own = t.own, debtor = t.debtor, stands = t.stands
+  FROM (SELECT n, array_agg(id) AS ids, array_agg(own) AS own, array_agg(sbs_class) AS debtor,
+      array_agg(stands) AS stands FROM theirs GROUP BY n) t
   WHERE k.institution_id = %(i)s AND k."on" = %(on)s AND k.n = t.n
 )
-SELECT count(*) FROM debtor
+SELECT count(*) FROM changed
 """  # noqa: S608  (rules and constants, no input)
 
 
-def states(rules: RiskRules) -> str:
-    """Everything of one chunk: running lines that changed, the day's states in key order, and the loans' figures."""
+_SPAN: Final = (
+    "product_id, branch, officer_id, currency, tea, credit_type, situation, principal, overdue, past_due, next_due_on,"
+    " accrued_first, receivable_first, daily, line_from, line_due, line_interest, loan_class, sbs_class, provision"
+)
+
+
+def states(rules: RiskRules, *, whole: bool) -> str:
+    """Everything of one chunk: spans that end, the spans that begin, in key order, and what that does to the sums."""
     within = "AND loan_id >= %(since)s AND loan_id < %(until)s"
-    past_due = rules.past_due_sql("s.credit_type", "s.principal", "s.overdue", "s.days_late")
+    past_due = rules.past_due_sql("s.credit_type", "s.principal", "s.lagging", "s.days_late")
     provision = rules.provision_sql(
         "s.credit_type", "s.sbs_class", "s.principal", "s.recognised_guarantee", "s.guarantee_kind"
     )
+    step = rules.next_change_sql("s.credit_type", "s.days_late", [low for low, _high in BOUNDS.values()])
+    left_out = "" if whole else f'UNION ALL SELECT -1, "on", {_SPAN} FROM old'  # noqa: S608  (constants)
+    everyone = """UNION SELECT l.id FROM lending_loan l
+    WHERE l.institution_id = %(i)s AND l.id >= %(since)s AND l.id < %(until)s AND l.status = 'active'"""
     return f"""
 WITH {_later(within)}
+ended AS MATERIALIZED (SELECT loan_id, "on", {_SPAN} FROM lending_loanspan WHERE {_ENDED} {within}),
+touched AS MATERIALIZED ({_TOUCHED} {within}),
+classed AS MATERIALIZED (
+  SELECT d.* FROM lending_closechunk k
+  CROSS JOIN LATERAL unnest(k.classed, k.own, k.debtor, k.stands) d (loan_id, own, debtor, stands)
+  WHERE k.institution_id = %(i)s AND k.id = %(key)s
+),
+others AS MATERIALIZED (
+  (SELECT loan_id FROM touched UNION SELECT loan_id FROM classed UNION SELECT loan_id FROM later
+   {everyone if whole else ""}) EXCEPT SELECT loan_id FROM ended
+),
+cut AS (
+  UPDATE lending_loanspan s SET through = %(before)s WHERE s.institution_id = %(i)s AND s.ctid = ANY (ARRAY(
+    SELECT (SELECT z.ctid FROM lending_loanspan z WHERE z.institution_id = %(i)s AND z."on" = p."on"
+        AND z.loan_id = p.loan_id AND z.through >= %(on)s)
+    FROM lending_latestspan p
+    WHERE p.institution_id = %(i)s AND p.loan_id = ANY (ARRAY(SELECT loan_id FROM others))))
+  RETURNING s.*
+),
+old AS MATERIALIZED (SELECT * FROM ended UNION ALL SELECT loan_id, "on", {_SPAN} FROM cut),
 book AS (
-  SELECT l.id, l.product_id, l.branch, l.officer_id, l.currency, l.tea, l.credit_type, l.revision,
-    l.moratory_tea, l.recognised_guarantee, l.guarantee_kind, l.is_refinanced,
-    coalesce(l.judicial_on <= %(on)s, false) AS is_judicial,
-    {_OUTSTANDING} AS principal, greatest(%(on)s::date - ({_OLDEST}), 0) AS days_late,
-    coalesce(x.interest, 0) AS taken_back,
-    coalesce(d.own, 0::int2) AS loan_class, coalesce(d.debtor, 0::int2) AS sbs_class,
-    r.starts_on, r.due_on, r.earns, r.earned_before, r.collected, r.opening,
-    CASE WHEN r.revision = l.revision AND r.starts_on <= %(on)s AND r.due_on > %(on)s THEN NULL ELSE (
+  SELECT l.id, l.product_id, l.branch, l.officer_id, l.currency, l.tea, l.credit_type, l.recognised_guarantee,
+    l.guarantee_kind, l.judicial_on, x.loan_id IS NOT NULL AS is_taken_back,
+    CASE WHEN l.judicial_on <= %(on)s THEN 2 WHEN l.is_refinanced THEN 1 ELSE 0 END AS situation,
+    {_OUTSTANDING} AS principal, {_OLDEST} AS next_due_on, coalesce(x.interest, 0) AS taken_back,
+    coalesce(d.own, o.loan_class, 0)::int2 AS loan_class, coalesce(d.debtor, o.sbs_class, 0)::int2 AS sbs_class,
+    d.stands, o.overdue, o.receivable_first - o.accrued_first AS waiting, o.line_from, o.line_due, o.line_interest,
+    CASE WHEN o.line_due > %(on)s AND t.loan_id IS NULL AND x.loan_id IS NULL THEN NULL ELSE (
       SELECT ARRAY[coalesce(max(due_on) FILTER (WHERE due_on <= %(on)s), l.disbursed_on) - {EPOCH},
         coalesce(min(due_on) FILTER (WHERE due_on > %(on)s), {NEVER}) - {EPOCH},
         coalesce((array_agg(earned ORDER BY place) FILTER (WHERE due_on > %(on)s))[1], 0),
@@ -180,70 +254,100 @@ book AS (
         coalesce(sum(n.principal) FILTER (WHERE due_on > %(on)s), 0)::bigint]
       FROM lending_installment n WHERE n.institution_id = %(i)s AND n.loan_id = l.id) END AS fresh
   FROM lending_loan l {_LATER}
-  LEFT JOIN lending_runninginstallment r ON r.institution_id = %(i)s AND r.loan_id = l.id
-    AND r.loan_id >= %(since)s AND r.loan_id < %(until)s
-  LEFT JOIN (
-    SELECT d.id, d.own, d.debtor FROM lending_closechunk k
-    CROSS JOIN LATERAL unnest(k.classed, k.own, k.debtor) d (id, own, debtor)
-    WHERE k.institution_id = %(i)s AND k.id = %(key)s) d ON d.id = l.id
-  WHERE l.institution_id = %(i)s AND l.id >= %(since)s AND l.id < %(until)s
+  LEFT JOIN old o ON o.loan_id = l.id LEFT JOIN touched t ON t.loan_id = l.id LEFT JOIN classed d ON d.loan_id = l.id
+  WHERE l.institution_id = %(i)s AND l.id = ANY (ARRAY(SELECT loan_id FROM ended UNION ALL SELECT loan_id FROM others))
     AND l.disbursed_on <= %(on)s AND {_ALIVE} AND {_OUTSTANDING} > 0 OFFSET 0
 ),
 stood AS (
-  SELECT b.*, greatest(b.principal - coalesce(fresh[6], opening), 0) AS overdue,
-    coalesce(fresh[4], earned_before) - coalesce(fresh[5], collected) + taken_back AS waiting,
-    coalesce(fresh[3], earns) AS earning, %(on)s::date - coalesce({EPOCH} + fresh[1]::int, starts_on) AS gone,
-    coalesce({EPOCH} + fresh[2]::int, due_on) - coalesce({EPOCH} + fresh[1]::int, starts_on) AS days
+  SELECT b.*, greatest(%(on)s::date - next_due_on, 0) AS days_late,
+    CASE WHEN fresh IS NULL THEN overdue ELSE greatest(principal - fresh[6], 0) END AS lagging,
+    CASE WHEN fresh IS NULL THEN waiting ELSE fresh[4] - fresh[5] + taken_back END AS held,
+    coalesce({EPOCH} + fresh[1]::int, line_from) AS starts, coalesce({EPOCH} + fresh[2]::int, line_due) AS ends,
+    coalesce(fresh[3], line_interest) AS earns
   FROM book b OFFSET 0
 ),
-final AS MATERIALIZED (
-  SELECT id, product_id, branch, officer_id, currency, tea, credit_type, is_refinanced, is_judicial, revision, fresh,
-    principal, overdue, CASE WHEN is_judicial THEN principal ELSE {past_due} END AS past_due, waiting,
-    ((2 * earning * gone + days) / (2 * days))::bigint AS accrued, days_late, loan_class, sbs_class,
-    {provision} AS provision,
-    CASE WHEN days_late > 0 THEN (
-      SELECT coalesce(sum(n.moratory - n.paid_moratory - n.waived_moratory
-        + CASE WHEN n.principal > n.paid_principal AND coalesce(n.moratory_through, n.due_on) < %(on)s THEN
-            ((n.principal - n.paid_principal) * round(1e10::float8 * (power(1 + s.moratory_tea::float8,
-              (%(on)s::date - coalesce(n.moratory_through, n.due_on)) / 360.0::float8) - 1))::bigint + 5000000000)
-              / 10000000000
-          ELSE 0 END), 0)::bigint
-      FROM lending_installment n WHERE n.institution_id = %(i)s AND n.loan_id = s.id AND n.due_on <= %(on)s
-        AND (n.settled_on IS NULL OR n.settled_on > %(on)s)) ELSE 0 END AS moratory
-  FROM stood s
+earning AS (
+  SELECT s.*, %(on)s::date - starts AS gone, earns / (ends - starts) AS each, (earns %% (ends - starts))::int AS rest
+  FROM stood s OFFSET 0
 ),
-kept AS (
-  INSERT INTO lending_runninginstallment
-    (institution_id, loan_id, revision, starts_on, due_on, earns, earned_before, collected, opening)
-  SELECT %(i)s, id, revision, {EPOCH} + fresh[1]::int, {EPOCH} + fresh[2]::int, fresh[3], fresh[4], fresh[5], fresh[6]
-  FROM final WHERE fresh IS NOT NULL ORDER BY id
-  ON CONFLICT (institution_id, loan_id) DO UPDATE SET revision = excluded.revision, starts_on = excluded.starts_on,
-    due_on = excluded.due_on, earns = excluded.earns, earned_before = excluded.earned_before,
-    collected = excluded.collected, opening = excluded.opening
+final AS MATERIALIZED (
+  SELECT id AS loan_id, %(on)s::date AS "on", product_id, branch, officer_id, currency, tea, credit_type, situation,
+    principal, lagging AS overdue, CASE WHEN situation = 2 THEN principal ELSE {past_due} END AS past_due, next_due_on,
+    each * gone + least(gone, rest) AS accrued_first,
+    held + each * gone + least(gone, rest) AS receivable_first, each + (gone < rest)::int AS daily,
+    starts AS line_from, CASE WHEN is_taken_back THEN %(on)s::date ELSE ends END AS line_due, earns AS line_interest,
+    loan_class, sbs_class, {provision} AS provision,
+    CASE WHEN is_taken_back THEN %(on)s::date ELSE least(%(on)s::date + {SPAN_DAYS - 1}, ends - 1,
+      CASE WHEN gone < rest THEN starts + rest END, next_due_on + {step} - 1,
+      CASE WHEN stands < %(on)s THEN %(on)s::date ELSE stands END,
+      CASE WHEN judicial_on > %(on)s THEN judicial_on - 1 END) END AS through
+  FROM earning s
 ),
 written AS (
-  INSERT INTO lending_dailyloanstate (institution_id, "on", loan_id, credit_type, situation, principal, overdue,
-    past_due, accrued, receivable, moratory, days_late, loan_class, sbs_class, provision)
-  SELECT %(i)s, %(on)s, id, credit_type, CASE WHEN is_judicial THEN 2 WHEN is_refinanced THEN 1 ELSE 0 END, principal,
-    overdue, past_due, accrued, waiting + accrued, moratory, days_late, loan_class, sbs_class, provision
-  FROM final ORDER BY id
+  INSERT INTO lending_loanspan (institution_id, loan_id, "on", {_SPAN}, through)
+  SELECT %(i)s, loan_id, "on", {_SPAN}, through FROM final ORDER BY loan_id
+),
+pointed AS (
+  INSERT INTO lending_latestspan (institution_id, loan_id, "on") SELECT %(i)s, loan_id, "on" FROM final ORDER BY loan_id
+  ON CONFLICT (institution_id, loan_id) DO UPDATE SET "on" = excluded."on"
+),
+seen AS (
+  DELETE FROM lending_loanchange WHERE institution_id = %(i)s {within} AND loan_id NOT IN (
+    SELECT loan_id FROM later
+    UNION ALL SELECT id FROM lending_loan WHERE institution_id = %(i)s AND disbursed_on > %(on)s
+      AND id = ANY (ARRAY(SELECT loan_id FROM touched)))
+),
+moved AS (
+  SELECT 1 AS sign, "on", {_SPAN} FROM final {left_out}
 ),
 parts AS (
   INSERT INTO lending_portfolioday ({_GROUP}, {_SUMS})
-  SELECT %(i)s, %(on)s, product_id, branch, officer_id, credit_type, currency, sbs_class, {bucket_sql("days_late")},
-    is_refinanced AND NOT is_judicial, is_judicial, count(*), sum(principal),
-    coalesce(sum(past_due) FILTER (WHERE NOT is_judicial), 0), sum(accrued),
-    coalesce(sum(waiting + accrued) FILTER (WHERE past_due = 0), 0),
-    coalesce(sum(waiting + accrued) FILTER (WHERE past_due > 0), 0), sum(provision), sum(principal * tea) / 100
-  FROM final GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11
+  SELECT %(i)s, %(on)s, product_id, branch, officer_id, credit_type, currency, sbs_class,
+    {bucket_sql('greatest("on" - next_due_on, 0)')}, situation = 1, situation = 2, {_summed("sign * ")}
+  FROM moved m GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11
 )
 SELECT count(*) FROM final
 """  # noqa: S608  (rules and constants, no input)
 
 
-# What the chunks found, added up.
+def _summed(sign: str = "", first: str = "_first") -> str:
+    """The sums of PortfolioDay over spans as of the day; `sign` takes some of them away."""
+    gone = 'daily * (%(on)s::date - "on")' if first else "0"
+    receivable = f"{sign}(receivable{first} + {gone})"
+    return f"""sum({sign}1)::bigint, sum({sign}principal)::bigint,
+    coalesce(sum({sign}past_due) FILTER (WHERE situation <> 2), 0)::bigint,
+    sum({sign}(accrued{first} + {gone}))::bigint,
+    coalesce(sum({receivable}) FILTER (WHERE past_due = 0), 0)::bigint,
+    coalesce(sum({receivable}) FILTER (WHERE past_due > 0), 0)::bigint,
+    sum({sign}provision)::bigint, sum({sign}principal * tea) / 100,
+    coalesce(sum({sign}daily) FILTER (WHERE past_due = 0), 0)::bigint,
+    coalesce(sum({sign}daily) FILTER (WHERE past_due > 0), 0)::bigint"""
+
+
+# The sums of the day closed last, as many days older, and what the chunks changed in them.
 SUMMARY = f"""
 WITH parts AS (DELETE FROM lending_portfolioday WHERE institution_id = %(i)s AND "on" = %(on)s RETURNING *)
 INSERT INTO lending_portfolioday ({_GROUP}, {_SUMS})
-SELECT {_GROUP}, sum({_SUMS.replace(", ", "), sum(")}) FROM parts GROUP BY {_GROUP}
+SELECT {_GROUP}, sum({_SUMS.replace(", ", "), sum(")})
+FROM (
+  SELECT {_GROUP}, {_SUMS} FROM parts
+  UNION ALL SELECT {_GROUP.replace('"on"', "%(on)s")}, loans, principal, overdue,
+    accrued + (daily_receivable + daily_suspended) * %(days)s, receivable + daily_receivable * %(days)s,
+    suspended + daily_suspended * %(days)s, provision, weighted_tea, daily_receivable, daily_suspended
+  FROM lending_portfolioday WHERE institution_id = %(i)s AND "on" = %(carried)s
+) found
+GROUP BY {_GROUP} HAVING sum(loans) <> 0 OR sum(principal) <> 0
+"""  # noqa: S608  (constants)
+
+# What the sums of the day and the sum of its spans do not agree on.
+DIFFERENCES = f"""
+WITH spans AS (
+  SELECT %(i)s::bigint AS institution_id, %(on)s::date AS "on", product_id, branch, officer_id, credit_type, currency,
+    sbs_class, {bucket_sql("days_late")} AS bucket, situation = 1 AS is_refinanced, situation = 2 AS is_judicial,
+    {_summed(first="")}
+  FROM {STATES_ON} s GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11
+), kept AS (
+  SELECT {_GROUP}, {_SUMS} FROM lending_portfolioday WHERE institution_id = %(i)s AND "on" = %(on)s
+)
+(SELECT * FROM spans EXCEPT SELECT * FROM kept) UNION ALL (SELECT * FROM kept EXCEPT SELECT * FROM spans)
 """  # noqa: S608  (constants)

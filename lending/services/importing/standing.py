@@ -14,6 +14,7 @@ import numpy as np
 from django.utils.translation import gettext as _
 from numpy.typing import NDArray
 
+from lending.ledger import accrued
 from lending.money import format_money, from_centimos
 from lending.portfolio_files import CellError
 from lending.schedules.arrays import TEA_SCALE, Int64, due_days, level_schedules
@@ -69,8 +70,7 @@ class Standing:
         line = np.where(goes_on, running, starts[:-1])
         since = np.where(line > starts[:-1], plans.due[line - 1], paid_out)
         length = np.maximum(plans.due[line] - since, 1)
-        share = (2 * plans.interest[line] * (on - since) + length) // (2 * length)
-        return whole + np.where(goes_on, share, 0)
+        return whole + np.where(goes_on, accrued(plans.interest[line], on - since, length), 0)
 
 
 def standings(book: Book) -> Iterator[Standing]:

@@ -1,0 +1,141 @@
+"""The close night after night: it looks at few loans, and finds what a close of every loan would find."""
+
+from collections import Counter
+from datetime import timedelta
+from decimal import Decimal
+from random import Random
+
+import pytest
+from django.db import transaction
+
+from accounts.clock import today
+from accounts.tenancy.scope import institution_scope
+from lending.ledger import ACCRUED
+from lending.models import CloseRun, DebtorSpan, ExternalClass, Installment, LedgerEntry, Loan, PortfolioDay
+from lending.provisions import RiskRules
+from lending.selectors.risk import states_on
+from lending.services.generation import generate_portfolio
+from lending.tests.test_close import SYSTEM, close, differences, small_chunks
+
+__all__ = ["small_chunks"]
+
+
+def found(on):
+    """What a close found of a day, however it went about it."""
+    figures = ("principal", "overdue", "past_due", "accrued", "receivable", "days_late", "situation", "loan_class",
+               "sbs_class", "provision", "branch", "officer_id")  # fmt: skip
+    return {
+        "states": {row[0]: row[1:] for row in states_on(on).values_list("loan_id", *figures)},
+        "debtors": dict(
+            DebtorSpan.objects.filter(on__lte=on, through__gte=on).values_list("applicant_id", "sbs_class")
+        ),
+        "sums": Counter(
+            PortfolioDay.objects.filter(on=on).values_list(
+                "product_id", "branch", "officer_id", "credit_type", "sbs_class", "bucket", "is_refinanced",
+                "is_judicial", "loans", "principal", "overdue", "accrued", "receivable", "suspended", "provision",
+                "weighted_tea",
+            )
+        ),
+    }  # fmt: skip
+
+
+def unlike(expected, actual):
+    """What is in one and not in the other."""
+    return [
+        (name, key, expected[name].get(key), actual[name].get(key))
+        for name in expected
+        for key in {**expected[name], **actual[name]}
+        if expected[name].get(key) != actual[name].get(key)
+    ]
+
+
+def whole(institution, on):
+    """What a close of the day finds that looks at every loan; nothing of it stays."""
+    with pytest.MonkeyPatch.context() as patch, institution_scope(institution.pk):
+        patch.setattr(RiskRules, "key", lambda rules: "others")
+        savepoint = transaction.savepoint()
+        close(institution, on)
+        everything = found(on)
+        transaction.savepoint_rollback(savepoint)
+    return everything
+
+
+def live_a_day(day, draw):
+    """Some loans pay, some are moved to another officer or to court, some get a guarantee, another creditor speaks."""
+    for loan in Loan.objects.filter(status="active"):
+        line = Installment.objects.filter(loan=loan, settled_on=None).order_by("place").first()
+        willing = loan.number % 4 and draw.random() < 0.4
+        if line and willing and (line.due_on <= day or draw.random() < 0.05):
+            pay(loan, line, day)
+        what = draw.random()
+        if what < 0.01:
+            Loan.objects.filter(pk=loan.pk).update(branch=draw.choice(("Cusco", "Puno")), officer_id=None)
+        elif what < 0.02:
+            Loan.objects.filter(pk=loan.pk).update(recognised_guarantee=loan.principal / 2, guarantee_kind="quick")
+        elif what < 0.025:
+            judicial_on = day + timedelta(days=draw.randrange(4))
+            Loan.objects.filter(pk=loan.pk, judicial_on=None).update(judicial_on=judicial_on)
+        elif what < 0.035:
+            ExternalClass.objects.update_or_create(
+                applicant_id=loan.applicant_id, on=day,
+                defaults={"sbs_class": draw.randrange(5), "share": Decimal(draw.choice(("0.1", "0.5")))},
+            )  # fmt: skip
+
+
+def pay(loan, line, day):
+    """The line is settled on `day`, in the loan, its lines and the ledger."""
+    Installment.objects.filter(pk=line.pk).update(
+        paid_principal=line.principal, paid_interest=line.interest, settled_on=day
+    )
+    following = Installment.objects.filter(loan=loan, settled_on=None).order_by("place").first()
+    left = loan.principal_outstanding - line.principal
+    Loan.objects.filter(pk=loan.pk).update(
+        principal_outstanding=left, next_due_on=following and following.due_on, revision=loan.revision + 1,
+        status="active" if left else "paid",
+    )  # fmt: skip
+    code = "1404" if loan.is_refinanced else "1401"
+    LedgerEntry.objects.bulk_create(
+        LedgerEntry(institution_id=loan.institution_id, on=day, account=account, amount=amount, loan=loan,
+                    product_id=loan.product_id, event="lending.repayment.posted", journal=line.pk)
+        for account, amount in (("1101", line.principal + line.interest), (code, -line.principal),
+                                (ACCRUED, -line.interest))
+    )  # fmt: skip
+
+
+def test_night_after_night_finds_what_a_close_of_every_loan_would_find(institution):
+    """However few loans a night looks at: figures, classes and sums are those of a close that looks at all."""
+    start, draw = today() - timedelta(days=130), Random(11)
+    generate_portfolio(institution=institution, actor=SYSTEM, loans=60, seed=8, on=start)
+    with institution_scope(institution.pk):
+        some = list(Loan.objects.filter(status="active").order_by("number")[:6])
+        for loan in some[:3]:  # refinanced ones, whose class mends with punctual months
+            Loan.objects.filter(pk=loan.pk).update(
+                is_refinanced=True, disbursed_on=start - timedelta(days=170 + loan.number)
+            )
+            LedgerEntry.objects.bulk_create(
+                LedgerEntry(institution_id=institution.pk, on=start, account=account, amount=amount, loan=loan,
+                            product_id=loan.product_id, event="lending.loan.refinanced", journal=loan.pk)
+                for account, amount in (("1401", -loan.principal_outstanding), ("1404", loan.principal_outstanding))
+            )  # fmt: skip
+    looked_at, missed = [], []
+    for day in (start + timedelta(days=night) for night in range(60)):
+        if day > start:
+            with institution_scope(institution.pk):
+                live_a_day(day, draw)
+        missed.append(day)
+        if 20 <= (day - start).days < 23:  # nights that were missed, closed late: what came after is taken back
+            continue
+        watched = len(missed) > 1 or (day - start).days % 9 == 4
+        for one in missed:
+            expected = whole(institution, one) if watched else None
+            close(institution, one)
+            with institution_scope(institution.pk):
+                assert expected is None or unlike(expected, found(one)) == [], one
+                assert differences(one) == [], one
+                looked_at.append(CloseRun.objects.get(on=one).progress["states"]["rows"])
+        missed = []
+    with institution_scope(institution.pk):
+        active = Loan.objects.filter(status="active").count()
+        assert set(DebtorSpan.objects.values_list("sbs_class", flat=True)) >= {1, 2, 3}
+    assert looked_at[0] > 50
+    assert sum(looked_at[1:]) < active * len(looked_at) / 2  # most loans stand as they stood
