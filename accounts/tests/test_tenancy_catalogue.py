@@ -190,9 +190,9 @@ def test_keys_between_institution_tables_are_composite_and_validated():
 
 
 # Derived rows of the nightly close: read from the loans they name, under the policy, and held by no key.
-UNHELD = {"lending_dailyloanstate", "lending_debtorday", "lending_portfolioday", "lending_runninginstallment"}
-# The sealer's queue: filled by a trigger from entries.
-QUEUE = {"accounts_auditpending"}
+UNHELD = {"lending_loanspan", "lending_latestspan", "lending_debtorspan", "lending_portfolioday"}
+# Filled by triggers from the rows they name: the sealer's queue, and what the next close must look at.
+QUEUE = {"accounts_auditpending", "lending_loanchange"}
 
 
 def test_every_rows_institution_exists_by_one_key_and_by_no_second_one():

@@ -2,7 +2,7 @@
 
 from django.db import migrations
 
-from accounts.tenancy.operations import IsolateTable, LimitToPeriod
+from accounts.tenancy.operations import DropInstitutionKey, IsolateTable, LimitToPeriod
 
 OLD = ("lending_dailyloanstate", "lending_debtorday", "lending_runninginstallment")
 READ = ("lending_loan", "lending_closerun", "lending_closechunk", "lending_portfolioday")
@@ -70,6 +70,7 @@ class Migration(migrations.Migration):
         IsolateTable("LoanSpan", supervised=True),
         IsolateTable("LatestSpan"),
         IsolateTable("LoanChange"),
+        DropInstitutionKey("lending_loanchange"),  # nothing points to it
         IsolateTable("DebtorSpan", supervised=True),
         # A span shows where it touches the days of the mandate.
         LimitToPeriod("lending_loanspan", "through", '"on"'),
