@@ -139,6 +139,12 @@ class ReversalRequest(serializers.Serializer):
     reason = serializers.CharField(max_length=200)
 
 
+class Given(serializers.Serializer):
+    """Why something is given up; it is kept."""
+
+    reason = serializers.CharField(max_length=400)
+
+
 class NewPrepayment(serializers.Serializer):
     """What the borrower means to pay before its time, and what it should do."""
 

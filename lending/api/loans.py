@@ -1,5 +1,6 @@
 """Loans by program: the list, one with its plan, its contract, its money."""
 
+from collections.abc import Callable
 from datetime import date, timedelta
 from typing import Any
 from uuid import UUID
@@ -29,7 +30,13 @@ from lending.selectors.loan_overview import loan_overview
 from lending.selectors.loans import loan_for, loan_state, loans_visible_to
 from lending.selectors.prepayments import open_request
 from lending.services.certificates import issue_certificate
-from lending.services.loans import cancel_disbursement, disburse_loan, request_disbursement
+from lending.services.loans import (
+    cancel_disbursement,
+    cancel_loan,
+    disburse_loan,
+    give_up_parts,
+    request_disbursement,
+)
 from lending.services.prepayments import ask_prepayment, withdraw_prepayment
 from lending.services.repayments import (
     choose_prepayment,
@@ -206,6 +213,27 @@ class LoanViewSet(GenericViewSet):
         asked.is_valid(raise_exception=True)
         given = refund_advance(loan_id=loan.pk, actor=acting(request), **asked.validated_data)
         return Response(shapes.Refund({"amount": given}).data)
+
+    @extend_schema(request=shapes.Given, responses={200: shapes.LoanState, **REFUSALS}, parameters=[KEYED])
+    @action(detail=True, methods=["post"])
+    @once("loans.cancel")
+    def cancel(self, request: Request, pk: UUID, **address: Any) -> Response:
+        """Give up a loan nothing was paid out of; its contract stays signed."""
+        return self._given_up(request, pk, cancel_loan)
+
+    @extend_schema(request=shapes.Given, responses={200: shapes.LoanState, **REFUSALS}, parameters=[KEYED])
+    @action(detail=True, methods=["post"], url_path="give-up-parts")
+    @once("loans.give_up_parts")
+    def give_up_parts(self, request: Request, pk: UUID, **address: Any) -> Response:
+        """Nothing more of a loan in parts is handed over: the plan is that of what was."""
+        return self._given_up(request, pk, give_up_parts)
+
+    def _given_up(self, request: Request, pk: UUID, act: Callable[..., Loan]) -> Response:
+        loan = loan_for(acting(request), pk)
+        asked = shapes.Given(data=request.data)
+        asked.is_valid(raise_exception=True)
+        act(loan_id=loan.pk, actor=acting(request), **asked.validated_data)
+        return Response(state_of(loan_for(acting(request), pk)))
 
     @extend_schema(responses={(200, "application/pdf"): OpenApiTypes.BINARY, **REFUSALS})
     @action(detail=True, pagination_class=None)

@@ -291,6 +291,7 @@ def signature_lines(contract: Contract) -> list[tuple[str, str]]:
                 f" {one.signature['address']}",
             )
             for one in guarantors.select_related("guarantor").order_by("signed_at")
+            if one.signed_at
         ),
         ("Firmado por", contract.summary["borrower"]["name"]),
         ("Fecha y hora (Lima)", format_moment(contract.signed_at)),

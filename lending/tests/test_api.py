@@ -337,7 +337,7 @@ def test_the_schema_is_complete_and_the_docs_open(database: None) -> None:
         schema = browser.get("/api/v1/schema/?format=json")
         assert schema.status_code == 200
         paths = json.loads(schema.content)["paths"]
-        assert len(paths) == 31, sorted(paths)
+        assert len(paths) == 33, sorted(paths)
         docs = browser.get("/api/v1/docs/")
         assert docs.status_code == 200
         assert "unsafe-inline" not in docs.headers["Content-Security-Policy"].split("script-src")[1].split(";")[0]

@@ -191,3 +191,19 @@ class TestTheEnd:
         assert as_actor(approver).post(path, {"method": "cash"}).json() == {"amount": "50.00"}
         assert as_actor(approver).post(path, {"method": "cash"}, key="k-2").json() == {"amount": "0.00"}
         assert AuditEntry.objects.filter(event="lending.loan.advance_refunded").count() == 1
+
+    def test_given_up_before_the_money_and_in_the_middle(self, signed, as_actor, officer, approver, cashier):
+        loan = book_loan(contract_id=signed.pk, actor=officer)
+        path, body = f"/loans/{loan.pk}/cancel/", {"reason": "La persona ya no lo quiere"}
+        assert as_actor(cashier).post(path, body).status_code == 403
+        assert "reason" in as_actor(officer).post(path, {"reason": "no"}).json()["fields"]
+        for key in ("a", "b"):
+            assert as_actor(officer).post(path, body, key=key).json()["status"] == "cancelled"
+        assert AuditEntry.objects.filter(event="lending.loan.cancelled").count() == 1
+        again = book_loan(contract_id=signed.pk, actor=officer)
+        asked = request_disbursement(loan_id=again.pk, actor=officer, method="cash")
+        as_actor(approver).post(f"/loans/{again.pk}/disbursements/{asked.pk}/pay/")
+        assert as_actor(officer).post(f"/loans/{again.pk}/cancel/", body, key="c").status_code == 409
+        parts = f"/loans/{again.pk}/give-up-parts/"
+        assert as_actor(officer).post(parts, body).status_code == 403
+        assert as_actor(approver).post(parts, body, key="d").json()["principal"] == str(again.principal)  # none left

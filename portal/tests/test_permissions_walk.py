@@ -204,6 +204,12 @@ ADDRESSES: dict[str, Address] = {
         sent=lambda: {"strategy": "reduce_installment_amount"},
         as_json=True,
     ),
+    "api:loan-cancel": Address(
+        post=holders("lending.request_disbursement"), sent=lambda: {"reason": "Ya no lo quiere"}, as_json=True
+    ),
+    "api:loan-give-up-parts": Address(
+        post=holders("lending.approve_restructure"), sent=lambda: {"reason": "Ya no lo quiere"}, as_json=True
+    ),
     "api:loan-refund": Address(post=holders("lending.reverse_repayment"), as_json=True),
     "api:loan-ask-disbursement": Address(post=holders("lending.request_disbursement"), as_json=True),
     "api:loan-drop-disbursement": Address(
