@@ -12,6 +12,7 @@ from lending.matching.products import (
     ProductTerms,
     disbursement_day,
     loan_terms,
+    own_part_reason,
     price,
     publication_problems,
 )
@@ -27,6 +28,7 @@ __all__ = [
     "loan_terms",
     "match",
     "match_lenders",
+    "own_part_reason",
     "price",
     "publication_problems",
 ]

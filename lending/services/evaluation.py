@@ -23,6 +23,7 @@ from lending.matching import (
     disbursement_day,
     loan_terms,
     match,
+    own_part_reason,
     price,
 )
 from lending.matching.eligibility import eligibility
@@ -166,6 +167,8 @@ def offers_on_request(
         if share is not None and product.amortization is ProductAmortization.EQUAL_INSTALLMENTS:
             percent = int((share * 100).to_integral_value(ROUND_HALF_UP))
             reasons.append(Reason("installment_share", INFO, {"share": percent}))
+        if product.down_payment_min:
+            reasons.append(own_part_reason(product, amount))
         offer = offer_of(schedule, months=months, rank=rank, reasons=reasons, terms=terms)
         offer.product_version = terms.versions[product.product_id]
         offers.append(offer)

@@ -17,6 +17,7 @@ from lending.money import CENT, ZERO, least_own_part
 from lending.papers.pdf import contract_pdf
 from lending.schedules.contract import read_request
 from lending.services.contracts import make_contract
+from lending.services.decisions import decide_application, propose_decision
 from lending.services.loans import book_loan, disburse_loan, request_disbursement
 from lending.services.match_file import match_file
 from lending.services.products import publish_product, save_product_terms
@@ -78,6 +79,15 @@ class TestTheProduct:
         reason = next(one for one in chosen.reasons if one["code"] == "own_part")
         assert Decimal(reason["params"]["own"]) == least_own_part(chosen.amount, SHARE)
         assert chosen.amount == chosen.application.amount
+
+    def test_so_does_an_offer_that_a_person_approved(self, products, champions, assessed, officer, approver):
+        application = assessed("household", amount=Decimal(6000), term_months=18)
+        proposal = propose_decision(
+            application_id=application.pk, actor=officer, outcome="approve", rationale="Vi la proforma y el recibo."
+        )
+        decide_application(proposal_id=proposal.pk, actor=approver, agree=True, rationale="De acuerdo con el sustento.")
+        codes = {one["code"]: one["params"] for one in application.offers.get(status="open").reasons}
+        assert Decimal(codes["own_part"]["own"]) == 1500
 
     def test_many_at_once_are_told_the_same(self, products, champions, manager):
         line = next(match_file(actor=manager, name="p.csv", content=FILE).lines)
