@@ -29,7 +29,8 @@ def count_of(rows: QuerySet[Any]) -> int:
 
 def counts_of(sets: Mapping[str, QuerySet[Any]]) -> dict[str, int]:
     """How many rows each set holds, in one query; one more than `MOST` where there are more."""
-    counted, parameters = {}, []
+    counted: dict[str, str] = {}
+    parameters: list[Any] = []
     for name, rows in sets.items():
         try:
             inner, values = rows.order_by().values("pk")[: MOST + 1].query.sql_with_params()

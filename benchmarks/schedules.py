@@ -4,9 +4,15 @@
 a name says otherwise; ratios matter, absolute figures give a feel. Both Decimal loops keep their powers
 (`benchmarks/decimal_schedule.py`). `decimal_loop` is the loop one writes from the norm, from terms to dated rows;
 `build_schedule` and `arrays_from_terms` begin there too. `lean_loop` is the least a Decimal loop can do, due dates
-given; `arrays` are given them as well, `integer_rows` the rates of the periods. `arrays` takes loans of any day into
-memory that is used again, as work in batches does; `arrays_fresh` asks the system for new memory each time,
-`arrays_same_day` takes a batch paid out on one day, and `arrays_two_cores` shares the work and is timed by the clock.
+given; `arrays` are given them as well, `integer_rows` the rates of the periods, `level_columns` these and what
+installments of one are worth.
+
+`build_schedule` works everything out and keeps the due dates of a day and the factors of a rate beside powers; its
+rows become Decimals when they are read, which `schedule_read` does. `schedule_first` has nothing kept but powers.
+
+`arrays` takes loans of any day into memory that is used again, as work in batches does; `arrays_fresh` asks the system
+for new memory each time, `arrays_same_day` takes a batch paid out on one day, and `arrays_two_cores` shares the work
+and is timed by the clock.
 """
 
 import gc
@@ -27,6 +33,7 @@ from lending.schedules import Insurance, LoanTerms, build_schedule
 from lending.schedules.arrays import TEA_SCALE, LevelSchedules, due_days, level_schedules, yearly_costs
 from lending.schedules.level import level_installment, level_rows
 from lending.schedules.periods import periods_of
+from lending.schedules.usual import calendar_of, factors_of, level_columns
 
 INSTALLMENTS = 24
 INSURANCE = Decimal("0.00075")
@@ -43,6 +50,7 @@ def run(loans: int = 100_000, rounds: int = 5, seed: int = 20261121) -> dict[str
     whole = [build_schedule(each) for each in terms]
     flows = [_flows(schedule) for schedule in whole]
     rates = [_rates(each) for each in terms]
+    factors = [(int(each.principal * 100), _factors(each)) for each in terms]
     exact = level_book(book)
     memory = np.zeros((4, INSTALLMENTS, loans), np.int64)
     days_memory = np.zeros((INSTALLMENTS, loans), "datetime64[D]")
@@ -64,7 +72,9 @@ def run(loans: int = 100_000, rounds: int = 5, seed: int = 20261121) -> dict[str
             level_rows(balance, interest, insurance, level_installment(balance, interest, insurance))
             for balance, interest, insurance in rates
         ]),
+        "level_columns": (len(terms), lambda: [level_columns(*each) for each in factors]),
         "build_schedule": (len(terms), lambda: [build_schedule(each) for each in terms]),
+        "schedule_read": (len(terms), lambda: [_read(build_schedule(each)) for each in terms]),
         "arrays": (loans, lambda: level_book(book, into=memory)),
         "arrays_fresh": (loans, lambda: level_book(book)),
         "arrays_same_day": (loans, lambda: level_book(same_day, into=memory)),
@@ -75,6 +85,7 @@ def run(loans: int = 100_000, rounds: int = 5, seed: int = 20261121) -> dict[str
     }  # fmt: skip
     loads = [os.getloadavg()[0]]
     medians = _measure(sides, rounds)
+    medians |= _measure({"schedule_first": (len(terms), lambda: [_first(each) for each in terms])}, rounds)
     loads.append(os.getloadavg()[0])
     costs = cost_book(book, exact)
     return {
@@ -87,8 +98,28 @@ def run(loans: int = 100_000, rounds: int = 5, seed: int = 20261121) -> dict[str
             **{
                 f"{name}_over_{loop}": round(medians[loop] / medians[name], 1)
                 for loop, names in (
-                    ("decimal_loop", ("arrays_from_terms", "arrays", "arrays_same_day", "build_schedule")),
-                    ("lean_loop", ("arrays", "arrays_fresh", "arrays_same_day", "arrays_two_cores", "integer_rows")),
+                    (
+                        "decimal_loop",
+                        (
+                            "arrays_from_terms",
+                            "arrays",
+                            "arrays_same_day",
+                            "build_schedule",
+                            "schedule_first",
+                            "schedule_read",
+                        ),
+                    ),
+                    (
+                        "lean_loop",
+                        (
+                            "arrays",
+                            "arrays_fresh",
+                            "arrays_same_day",
+                            "arrays_two_cores",
+                            "level_columns",
+                            "integer_rows",
+                        ),
+                    ),
                 )
                 for name in names
             },
@@ -163,6 +194,20 @@ def _terms(book: dict[str, Any], loan: int) -> LoanTerms:
 def _rates(terms: LoanTerms) -> tuple[int, list[int], list[int]]:
     periods = periods_of(terms)
     return int(terms.principal * 100), [period.rate for period in periods], [p.insurance_rate for p in periods]
+
+
+def _factors(terms: LoanTerms) -> Any:
+    return factors_of(terms.annual_rate, INSURANCE, tuple(period.days for period in periods_of(terms)), 1, True)
+
+
+def _first(terms: LoanTerms) -> Any:
+    calendar_of.cache_clear()
+    factors_of.cache_clear()
+    return build_schedule(terms)
+
+
+def _read(schedule: Any) -> Any:
+    return schedule.rows, schedule.totals
 
 
 def _flows(schedule: Any) -> tuple[list[date], list[float]]:

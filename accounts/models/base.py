@@ -58,13 +58,15 @@ def leave_out_what_is_implied(sender: Any, **_: Any) -> None:
     """
     if sender._meta.abstract or not issubclass(sender, InstitutionOwned):
         return
+    institution = sender._meta.get_field("institution")
     for field in sender._meta.local_concrete_fields:
-        if field.name == "institution":
-            field.db_index = field.db_index and not _covered(sender, "institution")
-        elif isinstance(field, InstitutionForeignKey):
-            field.db_index = field.db_index and not _covered(sender, "institution", field.name)
-            if not field.null:
-                sender._meta.get_field("institution").db_constraint = False
+        tied = isinstance(field, InstitutionForeignKey)
+        if not tied and field is not institution:
+            continue
+        names = ("institution", field.name) if tied else ("institution",)
+        field.db_index = field.db_index and not _covered(sender, *names)
+        if tied and not field.null:
+            institution.db_constraint = False
 
 
 def _covered(model: Any, *names: str) -> bool:

@@ -121,11 +121,11 @@ def counted_years(start: date, end: date, terms: LoanTerms, *, months: int | Non
 def year_fraction(start: date, end: date, days: int, days_in_year: int | None) -> Decimal:
     """`days` over the year's length; with the calendar's own, each year counts by its share."""
     if days_in_year:
-        return _share(days, days_in_year)
+        return share_of_year(days, days_in_year)
     total = Decimal(0)
     while start < end:
         stop = min(end, date(start.year + 1, 1, 1))
-        total += _share((stop - start).days, 366 if isleap(start.year) else 365)
+        total += share_of_year((stop - start).days, 366 if isleap(start.year) else 365)
         start = stop
     return total
 
@@ -139,5 +139,6 @@ def months_and_days(start: date, end: date) -> tuple[int, int]:
 
 
 @lru_cache(maxsize=4096)
-def _share(days: int, length: int) -> Decimal:
+def share_of_year(days: int, length: int) -> Decimal:
+    """`days` of a year of `length` days."""
     return Decimal(days) / length

@@ -3,7 +3,7 @@
 Works in minor units (céntimos) and scaled rates; Decimals are made at the end.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import ROUND_HALF_EVEN, ROUND_HALF_UP, Decimal, localcontext
@@ -13,8 +13,9 @@ from django.utils.translation import gettext as _
 from lending.interest import RATE_SCALE, divide
 from lending.schedules.level import level_installment, level_rows
 from lending.schedules.periods import Drawing, Period, drawn_between, periods_of, rate_between
-from lending.schedules.rows import DOWN_PAYMENT, INSTALLMENT, Row, Schedule, Totals
+from lending.schedules.rows import DOWN_PAYMENT, INSTALLMENT, Columns, Schedule, smallest_unit
 from lending.schedules.terms import Amortization, FeeWhen, InsuranceBase, InterestMethod, InvalidTerms, LoanTerms
+from lending.schedules.usual import usual_schedule
 
 _PRECISION = 34
 
@@ -60,6 +61,9 @@ def build_schedule(terms: LoanTerms) -> Schedule:
     Principal adds up to what is owed exactly, the last installment absorbs the rounding, and no row is
     negative. Raises InvalidTerms.
     """
+    usual = usual_schedule(terms)
+    if usual is not None:
+        return usual
     planner = Planner(terms)
     level = planner.level(planner.periods, planner.opening)
     lines = planner.lines(planner.periods, planner.opening, level)
@@ -72,7 +76,6 @@ class Planner:
     def __init__(self, terms: LoanTerms) -> None:
         self.terms = terms
         self.unit = 10**terms.decimals
-        self.smallest = Decimal(1).scaleb(-terms.decimals)
         self.principal = int(terms.principal * self.unit)
         self.fees = self._fee_amounts()
         self.fee_per_installment = self.fees[FeeWhen.PER_INSTALLMENT]
@@ -267,41 +270,14 @@ class Planner:
         """What one calls the installment: the level one, or the largest where they differ by design."""
         return level + self.fee_per_installment if level else max(line.total for line in lines)
 
+    def money(self, minor: int) -> Decimal:
+        return minor * smallest_unit(self.terms.decimals)
+
     def schedule(self, lines: Sequence[Line], installment: int, *, rate_changed: bool = False) -> Schedule:
         """The finished schedule of these lines."""
-        rows = tuple(self._rows(lines))
-        parts = (
-            sum(line.principal for line in lines),
-            sum(line.interest for line in lines),
-            sum(line.insurance for line in lines),
-            sum(line.fees for line in lines),
-            sum(line.moratory for line in lines),
-        )
-        upfront = self.fees[FeeWhen.UPFRONT_ADDED] + self.fees[FeeWhen.UPFRONT_DEDUCTED]
-        received = self.principal - self.fees[FeeWhen.UPFRONT_DEDUCTED]
-        totals = Totals(*[self.money(part) for part in (*parts, sum(parts), upfront, received)])
-        return Schedule(self.terms, rows, totals, self.money(installment), rate_changed)
-
-    def money(self, minor: int) -> Decimal:
-        return minor * self.smallest
-
-    def _rows(self, lines: Sequence[Line]) -> Iterator[Row]:
-        cent = self.smallest
-        nothing = 0 * cent
-        for line in lines:
-            yield Row(
-                line.n,
-                line.due_on,
-                line.days,
-                line.principal * cent,
-                line.interest * cent,
-                line.insurance * cent if line.insurance else nothing,
-                line.fees * cent if line.fees else nothing,
-                line.moratory * cent if line.moratory else nothing,
-                line.total * cent,
-                line.outstanding * cent,
-                line.kind,
-            )
+        columns = Columns(*(tuple(getattr(line, name) for line in lines) for name in Columns._fields))
+        kept, added = self.fees[FeeWhen.UPFRONT_DEDUCTED], self.fees[FeeWhen.UPFRONT_ADDED]
+        return Schedule(self.terms, columns, installment, kept + added, self.principal - kept, rate_changed)
 
     @property
     def _rounding(self) -> str:

@@ -19,17 +19,17 @@ Int64 = NDArray[np.int64]
 Float64 = NDArray[np.float64]
 
 TEA_SCALE: Final = 10**8  # rates go in as whole hundred-millionths, as the database keeps them
-_WHOLE: Final = 2.0**52
-_WHOLE_BITS: Final = int(np.float64(_WHOLE).view(np.int64))
+WHOLE: Final = 2.0**52
+_WHOLE_BITS: Final = int(np.float64(WHOLE).view(np.int64))
 # 1e-10 and one step of a float: 1.66e-16 above. céntimos x rate is a whole number that a float holds exactly; scaled
 # by this it lies above the exact quotient, even after rounding (1.11e-16): never on a half. And it stays below the
 # next possible quotient, 1e-10 further, up to 360,000 céntimos.
-_RAISED: Final = float(np.nextafter(1e-10, 1))
-_LARGEST_INTEREST: Final = 3.6e5 * RATE_SCALE  # of one period
+RAISED: Final = float(np.nextafter(1e-10, 1))
+LARGEST_INTEREST: Final = 3.6e5 * RATE_SCALE  # of one period
 # Scaled beforehand, a rate is rounded once more: it takes two steps of a float, 2.95e-16, and halves what is certain.
-_RAISED_TWICE: Final = float(np.nextafter(_RAISED, 1))
+_RAISED_TWICE: Final = float(np.nextafter(RAISED, 1))
 _LARGEST_INSURANCE: Final = 1.9e5 * RATE_SCALE
-_LARGEST_PRINCIPAL: Final = 2**45
+LARGEST_PRINCIPAL: Final = 2**45
 _WIDEST: Final = 16  # lengths of period from the shortest to the longest; wider calendars are compressed
 _MONTHS: Final = np.arange(28, 32)  # the lengths of months
 
@@ -54,8 +54,8 @@ class Walk:
         charges = np.atleast_2d(insurance.astype(np.float64))
         most = charges[0] if len(charges) == 1 else charges.max(axis=0)
         certain = self._levels(principal, rates, charges, level)
-        certain &= (principal * highest < _LARGEST_INTEREST) & (principal * most < _LARGEST_INSURANCE)
-        certain &= principal < _LARGEST_PRINCIPAL
+        certain &= (principal * highest < LARGEST_INTEREST) & (principal * most < _LARGEST_INSURANCE)
+        certain &= principal < LARGEST_PRINCIPAL
         certain &= level > principal * ((highest + most) / RATE_SCALE) + 2  # every installment pays principal
         self._amortize(principal, rates, charges, level, parts)
         if len(due) > 1:
@@ -130,7 +130,7 @@ class Walk:
     def _amortize(self, principal: Int64, rates: list[Float64], charges: Float64, level: Int64, parts: Int64) -> None:
         """Fills principal, interest, insurance and outstanding from a level installment, the last one in full."""
         above, balance, product = self.floats[:, : len(principal)]
-        np.add(principal, _WHOLE, out=above)
+        np.add(principal, WHOLE, out=above)
         left, bits = above.view(np.int64), product.view(np.int64)
         insured = bool(charges.any())
         last = len(rates) - 1
@@ -139,14 +139,14 @@ class Walk:
         if not insured:
             insurance[...] = 0
         for row, rate in enumerate(rates):
-            np.subtract(above, _WHOLE, out=balance)
+            np.subtract(above, WHOLE, out=balance)
             np.multiply(balance, rate, out=product)
-            product *= _RAISED
-            product += _WHOLE
+            product *= RAISED
+            product += WHOLE
             np.subtract(bits, _WHOLE_BITS, out=interest[row])
             if insured:
                 np.multiply(balance, charges[-1] if row else charges[0], out=product)
-                product += _WHOLE
+                product += WHOLE
                 np.subtract(bits, _WHOLE_BITS, out=insurance[row])
             if row == last:
                 np.subtract(left, _WHOLE_BITS, out=paid[row])

@@ -114,7 +114,7 @@ def _cases(on: date) -> dict[str, Q]:
     waiting = asked.values("loan_id").union(changing.values("loan_id"))
     return {
         "active": active,
-        "to_request": Q(status=Status.APPROVED) & ~Exists(asked.filter(loan_id=OuterRef("pk"))),
+        "to_request": Q(status=Status.APPROVED) & Q(~Exists(asked.filter(loan_id=OuterRef("pk")))),
         "to_authorise": Q(pk__in=waiting),
         "soon": active & Q(next_due_on__gte=on, next_due_on__lte=on + SOON),
         "late": active & Q(next_due_on__lt=on),

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from pyxirr import xirr
 
 from benchmarks.decimal_schedule import level_schedule
+from lending.interest import RATE_SCALE
 from lending.schedules import (
     Amortization,
     Fee,
@@ -27,6 +28,9 @@ from lending.schedules import (
     build_schedule,
     due_dates,
 )
+from lending.schedules.plan import Planner
+from lending.schedules.usual import usual_schedule
+from lending.schedules.walk import LARGEST_INTEREST
 
 START = date(2026, 11, 21)
 
@@ -456,3 +460,77 @@ def test_zero_rate_is_the_principal_in_equal_parts():
 def test_terms_can_be_changed_and_are_checked_again():
     with pytest.raises(InvalidTerms):
         replace(terms(), installments=0)
+
+
+def planned(agreed):
+    """The schedule by the careful way alone."""
+    planner = Planner(agreed)
+    level = planner.level(planner.periods, planner.opening)
+    lines = planner.lines(planner.periods, planner.opening, level)
+    return planner.schedule([*planner.down_payment_lines(), *lines], planner.installment(level, lines))
+
+
+class TestTheUsualLoan:
+    """Worked out at once, and the same to the cent."""
+
+    @settings(max_examples=300, deadline=None)
+    @given(
+        principal=st.integers(1, 2_000_000_000), rate=st.integers(0, 200_000), installments=st.integers(1, 120),
+        day=st.dates(date(2020, 1, 1), date(2030, 12, 31)), monthly=st.integers(0, 3_000),
+        first=st.integers(0, 60), every=st.sampled_from([1, 1, 1, 2, 6]), decimals=st.sampled_from([2, 2, 2, 0, 4]),
+    )  # fmt: skip
+    def test_it_agrees_with_the_careful_way(self, principal, rate, installments, day, monthly, first, every, decimals):
+        agreed = terms(
+            principal=Decimal(principal).scaleb(-decimals), annual_rate=Decimal(rate).scaleb(-5),
+            installments=installments, disbursed_on=day, decimals=decimals, repay_every=every,
+            first_due_on=day + timedelta(days=first) if first else None,
+            insurance=Insurance(Decimal(monthly).scaleb(-6)) if monthly else None,
+        )  # fmt: skip
+        careful, quick = planned(agreed), usual_schedule(agreed)
+        assert build_schedule(agreed) == careful
+        if quick is not None:
+            assert [tuple(map(str, row)) for row in quick.rows] == [tuple(map(str, row)) for row in careful.rows]
+            assert (quick.totals, quick.installment, quick.tea) == (careful.totals, careful.installment, careful.tea)
+            assert quick.tcea == careful.tcea
+
+    @pytest.mark.parametrize("principal", ["1000", "40000", "63000"])
+    def test_it_is_what_most_loans_get(self, principal):
+        assert usual_schedule(terms(principal=Decimal(principal), insurance=Insurance(Decimal("0.00075")))) is not None
+
+    @pytest.mark.parametrize(
+        "changes",
+        [
+            {"principal": Decimal("9000000")},  # more interest a month than floats are certain of
+            {"principal": Decimal("0.05"), "installments": 24},  # fewer céntimos than installments
+            {"annual_rate": Decimal(90), "installments": 48},  # an installment pays next to no principal
+            {"rate_type": RateType.NOMINAL},
+            {"repay_unit": RepayUnit.WEEKS},
+            {"days_in_month": 30},
+            {"days_in_year": 365},
+            {"half_even": True},
+            {"interest_free": 1},
+            {"grace_on_principal": 1},
+            {"fees": (Fee(FeeWhen.PER_INSTALLMENT, amount=Decimal(1)),)},
+            {"working_day_rule": WorkingDayRule.NEXT},
+            {"insurance": Insurance(Decimal("0.001"), base=InsuranceBase.BALANCE_PLUS_INTEREST)},
+        ],
+    )
+    def test_others_take_the_careful_way(self, changes):
+        assert usual_schedule(terms(**changes)) is None
+        assert build_schedule(terms(**changes)) == planned(terms(**changes))
+
+    @pytest.mark.parametrize("monthly", ["0.00125", "0.0015625", "0.003125", "0.00625", "0.03125"])
+    def test_halves_go_up(self, monthly):
+        """Balances of which the first month's insurance ends in half a céntimo."""
+        rate, half = int(Decimal(monthly) * RATE_SCALE), RATE_SCALE // 2
+        ties = range(half // rate, int(LARGEST_INTEREST / rate), RATE_SCALE // rate)
+        tried = 0
+        for balance in [*ties[:400], *ties[-400:]]:
+            agreed = terms(
+                principal=Decimal(balance).scaleb(-2), annual_rate=Decimal(0), insurance=Insurance(Decimal(monthly))
+            )
+            schedule = usual_schedule(agreed)
+            if schedule is not None:
+                tried += balance * rate % RATE_SCALE == half
+                assert schedule.columns.insurance[0] == (balance * rate + half) // RATE_SCALE
+        assert tried > 300
