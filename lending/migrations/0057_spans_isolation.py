@@ -45,6 +45,8 @@ CREATE TRIGGER loan_updated AFTER UPDATE ON lending_loan
   REFERENCING NEW TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION note_loan_change();
 ALTER TABLE lending_loan ENABLE ALWAYS TRIGGER loan_inserted;
 ALTER TABLE lending_loan ENABLE ALWAYS TRIGGER loan_updated;
+-- A span that is cut short leaves a hole; new spans shall not be scattered over such holes.
+ALTER TABLE lending_loanspan SET (fillfactor = 90);
 ALTER TABLE lending_latestspan SET (fillfactor = 80);
 """
 UNNOTED = """
