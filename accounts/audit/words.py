@@ -116,6 +116,7 @@ EVENTS: Final[dict[str, Any]] = {
     "lending.portfolio.imported": _("Cartera importada de un archivo"),
     "lending.portfolio.generated": _("Cartera de ejemplo generada"),
     "lending.close.done": _("Día cerrado"),
+    "lending.close.recounted": _("Sumas del día contadas de nuevo"),
     "lending.report.made": _("Reporte para la SBS generado"),
     "lending.applicant.registered": _("Solicitante identificado"),
     "lending.applicant.updated": _("Datos del solicitante actualizados"),

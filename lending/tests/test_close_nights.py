@@ -9,10 +9,23 @@ import pytest
 from django.db import transaction
 
 from accounts.clock import today
+from accounts.errors import InvalidInput, InvalidState
+from accounts.models import AuditEntry
 from accounts.tenancy.scope import institution_scope
 from lending.ledger import ACCRUED
-from lending.models import CloseRun, DebtorSpan, ExternalClass, Installment, LedgerEntry, Loan, PortfolioDay
+from lending.models import (
+    ClassRule,
+    CloseRun,
+    DebtorSpan,
+    ExternalClass,
+    Installment,
+    LedgerEntry,
+    Loan,
+    LoanSpan,
+    PortfolioDay,
+)
 from lending.provisions import RiskRules
+from lending.selectors.ledger import disagreements
 from lending.selectors.risk import states_on
 from lending.services.generation import generate_portfolio
 from lending.tests.test_close import SYSTEM, close, differences, small_chunks
@@ -139,3 +152,50 @@ def test_night_after_night_finds_what_a_close_of_every_loan_would_find(instituti
         assert set(DebtorSpan.objects.values_list("sbs_class", flat=True)) >= {1, 2, 3}
     assert looked_at[0] > 50
     assert sum(looked_at[1:]) < active * len(looked_at) / 2  # most loans stand as they stood
+
+
+def test_a_carried_sum_that_went_wrong_is_found_at_the_months_end_and_nothing_is_posted(institution):
+    """Somebody changed a sum past the services: the night of the month's last day stops and says so."""
+    last = today().replace(day=1) - timedelta(days=1)
+    before = last - timedelta(days=1)
+    generate_portfolio(institution=institution, actor=SYSTEM, loans=40, seed=4, on=before)
+    close(institution, before)
+    with institution_scope(institution.pk):
+        one = PortfolioDay.objects.filter(on=before, bucket="0").first()
+        PortfolioDay.objects.filter(pk=one.pk).update(accrued=one.accrued + Decimal("0.01"))
+        entries = LedgerEntry.objects.count()
+    with pytest.raises(InvalidState, match=str(last)):
+        close(institution, last)
+    with institution_scope(institution.pk):
+        assert LedgerEntry.objects.count() == entries
+        assert CloseRun.objects.get(on=last).finished_at is None
+    assert close(institution, last, recount=True).steps["proof"]["rows"] == 2  # as it was, as it is
+    with institution_scope(institution.pk):
+        assert differences(last) == []
+        assert CloseRun.objects.get(on=last).finished_at
+        assert AuditEntry.objects.filter(event="lending.close.recounted").count() == 1
+        assert disagreements() == []
+
+
+def test_a_night_waits_for_the_one_that_was_left_half_done(institution):
+    day = today() - timedelta(days=3)
+    generate_portfolio(institution=institution, actor=SYSTEM, loans=20, seed=4, on=day)
+    close(institution, day)
+    with institution_scope(institution.pk):
+        CloseRun.objects.filter(on=day).update(finished_at=None)
+    with pytest.raises(InvalidInput) as refused:
+        close(institution, day + timedelta(days=1))
+    assert f"{day:%d/%m/%Y}" in refused.value.fields["date"][0]
+
+
+def test_changed_rules_make_the_next_close_look_at_every_loan(institution):
+    day = today() - timedelta(days=3)
+    generate_portfolio(institution=institution, actor=SYSTEM, loans=40, seed=4, on=day)
+    close(institution, day)
+    ClassRule.objects.update(procyclical_active=True)
+    close(institution, day + timedelta(days=1))
+    with institution_scope(institution.pk):
+        looked_at = CloseRun.objects.get(on=day + timedelta(days=1)).progress["states"]["rows"]
+        assert looked_at == Loan.objects.filter(status="active").count()
+        assert LoanSpan.objects.filter(through__gt=day, on__lte=day).count() == 0
+        assert differences(day + timedelta(days=1)) == differences(day) == []

@@ -2,7 +2,7 @@
 
 import csv
 import io
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -12,7 +12,7 @@ from openpyxl import load_workbook
 
 from accounts.models import Institution
 from accounts.tests.fixtures import OutsideClient
-from lending.models import PortfolioFlow, Product, RollMonth, VintageMonth
+from lending.models import CloseRun, Loan, PortfolioFlow, Product, RollMonth, VintageMonth
 from lending.selectors import portfolio
 from lending.selectors.portfolio import Slice
 from lending.services.portfolio import summarise_day
@@ -64,6 +64,21 @@ def test_every_figure_equals_the_sum_of_its_rows(book):
         assert portfolio.state_totals(portfolio.loan_states(LAST, part, {}))["principal"] == branch.principal
         late = portfolio.loan_states(LAST, part, {"bucket": "over30"})
         assert (portfolio.state_totals(late)["principal"] or 0) == branch.over_30
+
+
+def test_a_figure_opens_into_the_rows_it_was_made_of_whoever_has_the_loan_today(book):
+    Loan.objects.update(branch="Puno")
+    for branch in portfolio.parts("branch", LAST, BEFORE, Slice()):
+        rows = portfolio.loan_states(LAST, Slice(branch=branch.key), {})
+        assert portfolio.state_totals(rows)["principal"] == branch.principal > 0
+    assert not portfolio.loan_states(LAST, Slice(branch="Puno"), {}).exists()
+
+
+def test_a_day_that_is_not_closed_has_no_rows(book):
+    assert portfolio.loan_states(LAST, Slice(), {}).exists()
+    assert not portfolio.loan_states(LAST + timedelta(days=1), Slice(), {}).exists()
+    CloseRun.objects.filter(on=LAST).update(finished_at=None)
+    assert not portfolio.loan_states(LAST, Slice(), {}).exists()
 
 
 def test_branches_stand_worst_first_with_their_change(book):

@@ -24,16 +24,26 @@ class Command(InstitutionCommand):
         super().add_arguments(parser)
         parser.add_argument("--date", type=date.fromisoformat, help="last day to close; yesterday when not given")
         parser.add_argument("--connections", type=int, default=1, help="database connections that work in parallel")
+        parser.add_argument(
+            "--recount", action="store_true", help="take the sums of the loans' spans where carried ones differ"
+        )
 
     def handle(
-        self, *, institution: Institution | None, actor: Actor, date: date | None, connections: int, **options: Any
+        self,
+        *,
+        institution: Institution | None,
+        actor: Actor,
+        date: date | None,
+        connections: int,
+        recount: bool,
+        **options: Any,
     ) -> None:
         on = date or today() - timedelta(days=1)
         active = Institution.objects.filter(is_active=True).exclude(kind=Institution.Kind.PLATFORM)
         closed = {}
         for each in [institution] if institution else list(active):
             who = actor if institution else Actor.system("close_of_business", institution_id=each.pk)
-            closed[each.slug] = self.close(each, who, on, connections)
+            closed[each.slug] = self.close(each, who, on, connections=connections, recount=recount)
         self.report(
             closed,
             "\n".join(
@@ -44,14 +54,12 @@ class Command(InstitutionCommand):
             ),
         )
 
-    def close(self, institution: Institution, actor: Actor, on: date, connections: int) -> list[dict[str, Any]]:
+    def close(self, institution: Institution, actor: Actor, on: date, **how: Any) -> list[dict[str, Any]]:
         with institution_scope(institution.pk):
             total = (Loan.objects.count() // CHUNK_LOANS + 1) * CHUNK_LOANS * len(days_to_close(on))
         try:
             with tqdm(total=total, unit="loan", desc=institution.slug, file=self.stderr, disable=None) as bar:
-                days = close_through(
-                    institution_id=institution.pk, actor=actor, on=on, connections=connections, progress=bar.update
-                )
+                days = close_through(institution_id=institution.pk, actor=actor, on=on, progress=bar.update, **how)
         except (DomainError, MissingRule) as refusal:
             raise CommandError(f"{institution.slug}: {_words(refusal)}") from refusal
         return [

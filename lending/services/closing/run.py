@@ -69,24 +69,35 @@ def days_to_close(on: date) -> list[date]:
 
 
 def close_through(
-    *, institution_id: int, actor: Actor, on: date, connections: int = 1, progress: Progress | None = None
+    *,
+    institution_id: int,
+    actor: Actor,
+    on: date,
+    connections: int = 1,
+    progress: Progress | None = None,
+    recount: bool = False,
 ) -> list[CloseReport]:
     """Close every day up to `on` that is not closed yet, oldest first. Raises as `close_day`."""
     with institution_scope(institution_id):
         days = days_to_close(on)
-    return [
-        close_day(institution_id=institution_id, actor=actor, on=day, connections=connections, progress=progress)
-        for day in days or [on]
-    ]
+    how: dict[str, Any] = {"connections": connections, "progress": progress, "recount": recount}
+    return [close_day(institution_id=institution_id, actor=actor, on=day, **how) for day in days or [on]]
 
 
 def close_day(
-    *, institution_id: int, actor: Actor, on: date, connections: int = 1, progress: Progress | None = None
+    *,
+    institution_id: int,
+    actor: Actor,
+    on: date,
+    connections: int = 1,
+    progress: Progress | None = None,
+    recount: bool = False,
 ) -> CloseReport:
     """Close one day; of a day that is closed nothing changes, and a close that died goes on where it stopped.
 
-    `progress` hears how many loans were gone through, chunk by chunk. Raises NotAllowed, InvalidInput for a day to
-    come, MissingRule, InvalidState where sums or books disagree.
+    At a month's end, and with `recount`, the day's sums are held against the loans' spans; `recount` takes those of
+    the spans where they differ, and says so in the audit log. `progress` hears how many loans were gone through, chunk
+    by chunk. Raises NotAllowed, InvalidInput for a day to come, MissingRule, InvalidState where sums or books disagree.
     """
     actor.require("lending.close_day")
     if on > today():
@@ -105,8 +116,8 @@ def close_day(
     close.work_chunks()
     close.step("states", close.count_states)
     close.step("summary", close.sum_up)
-    if month_ends:
-        close.step("proof", close.prove)
+    if month_ends or recount:
+        close.step("proof", lambda: close.prove(recount=recount))
     close.step("journals", close.post)
     close.step("flows", lambda: summarise_day(on=on))
     teller = Actor.system("close_of_business", institution_id=institution_id)
@@ -308,15 +319,20 @@ class _Close:
         self.report.loans = PortfolioDay.objects.filter(on=self.on).aggregate(sum=Sum("loans"))["sum"] or 0
         return {"rows": rows, "loans": self.report.loans}
 
-    def prove(self) -> int:
-        """At a month's end the sums carried from night to night are held against all spans; else InvalidState."""
-        if self.execute(statements.DIFFERENCES):
+    def prove(self, *, recount: bool) -> int:
+        """Hold the sums carried from night to night against all spans; where they differ, stop or count anew."""
+        differences = self.execute(statements.DIFFERENCES)
+        if differences and not recount:
             raise InvalidState(
-                f"The sums of {self.on} are not those of the loans' spans. Compare statements.DIFFERENCES; nothing was"
-                " posted.",
+                f"{differences} sums of {self.on} are not those of the loans' spans; nothing was posted. See which in"
+                " statements.DIFFERENCES, then `close_of_business --recount` takes those of the spans.",
                 code="sums_disagree",
             )
-        return 1
+        if differences:
+            self.execute(statements.RECOUNT)
+            run = CloseRun.objects.get(on=self.on)
+            audit.record(self.actor, "lending.close.recounted", run, on=self.on, differences=differences)
+        return differences
 
     def post(self) -> dict[str, Any]:
         return post_levels(self.on)
