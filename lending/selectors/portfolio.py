@@ -17,7 +17,6 @@ from lending.fields import MoneyField
 from lending.models import (
     CloseRun,
     Loan,
-    LoanSpan,
     PortfolioDay,
     PortfolioFlow,
     Product,
@@ -257,7 +256,7 @@ ROW_COLUMNS: Final = (
 )  # fmt: skip
 
 
-def loan_states(on: date, part: Slice, chosen: Mapping[str, Any]) -> QuerySet[LoanSpan]:
+def loan_states(on: date, part: Slice, chosen: Mapping[str, Any]) -> QuerySet[Any]:
     """The loans of the book at the end of `on` that fit.
 
     `chosen`: bucket (or a band of `AGES`, or "over30"), sbs_class, officer_id, credit_type. What is not known is
@@ -271,7 +270,7 @@ def loan_states(on: date, part: Slice, chosen: Mapping[str, Any]) -> QuerySet[Lo
     return found.filter(**{name: value for name, value in given.items() if value not in (None, "")})
 
 
-def with_holders(states: QuerySet[LoanSpan], actor: Actor) -> QuerySet[LoanSpan]:
+def with_holders(states: QuerySet[Any], actor: Actor) -> QuerySet[Any]:
     """The rows with their `holder`: nobody's name where the person's data are blocked, for the figures still count."""
     name = F("loan__applicant__full_name")
     if actor.can("lending.view_restricted"):
@@ -290,7 +289,7 @@ def _days(name: str) -> tuple[int, int | None] | None:
     return BOUNDS[buckets[0]][0], BOUNDS[buckets[-1]][1]
 
 
-def state_totals(states: QuerySet[LoanSpan]) -> dict[str, Any]:
+def state_totals(states: QuerySet[Any]) -> dict[str, Any]:
     """Count and sums of the rows: what the figure they stand behind must equal."""
     return states.aggregate(
         loans=Count("pk"), principal=Sum("principal"), overdue=Sum("overdue"), provision=Sum("provision")

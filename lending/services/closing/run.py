@@ -178,7 +178,7 @@ class _Close:
         """What stands since the day closed last; of other rules, or where none was closed, nothing does."""
         before = run.previous_on or self.on - timedelta(days=1)
         days = (self.on - before).days
-        known = CloseRun.objects.filter(on=run.previous_on).values_list("progress__chunks", flat=True).first() or {}
+        known = CloseRun.objects.filter(on=before).values_list("progress__chunks", flat=True).first() or {}
         self.whole = run.progress.get("chunks", {}).get("whole", known.get("rules") != self.rules.key())
         self.values |= {
             "known": known.get("bounds", []),
@@ -329,7 +329,8 @@ class _Close:
                 code="sums_disagree",
             )
         if differences:
-            self.execute(statements.RECOUNT)
+            PortfolioDay.objects.filter(on=self.on).delete()
+            self.execute(statements.RECOUNTED)
             run = CloseRun.objects.get(on=self.on)
             audit.record(self.actor, "lending.close.recounted", run, on=self.on, differences=differences)
         return differences

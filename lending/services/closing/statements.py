@@ -339,7 +339,7 @@ FROM (
 GROUP BY {_GROUP} HAVING sum(loans) <> 0 OR sum(principal) <> 0
 """  # noqa: S608  (constants)
 
-_RECOUNTED: Final = f"""
+_SPANS_SUMMED: Final = f"""
 SELECT %(i)s::bigint AS institution_id, %(on)s::date AS "on", product_id, branch, officer_id, credit_type, currency,
   sbs_class, {bucket_sql("days_late")} AS bucket, situation = 1 AS is_refinanced, situation = 2 AS is_judicial,
   {_summed(first="")}
@@ -348,12 +348,9 @@ FROM {STATES_ON} s GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11
 
 # What the sums of the day and the sum of its spans do not agree on.
 DIFFERENCES = f"""
-WITH spans AS ({_RECOUNTED}), kept AS (
+WITH spans AS ({_SPANS_SUMMED}), kept AS (
   SELECT {_GROUP}, {_SUMS} FROM lending_portfolioday WHERE institution_id = %(i)s AND "on" = %(on)s
 )
 (SELECT * FROM spans EXCEPT SELECT * FROM kept) UNION ALL (SELECT * FROM kept EXCEPT SELECT * FROM spans)
 """  # noqa: S608  (constants)
-RECOUNT = (
-    'DELETE FROM lending_portfolioday WHERE institution_id = %(i)s AND "on" = %(on)s;'
-    f"INSERT INTO lending_portfolioday ({_GROUP}, {_SUMS}) {_RECOUNTED}"
-)
+RECOUNTED = f"INSERT INTO lending_portfolioday ({_GROUP}, {_SUMS}) {_SPANS_SUMMED}"  # noqa: S608  (constants)
