@@ -353,4 +353,4 @@ WITH spans AS ({_SPANS_SUMMED}), kept AS (
 )
 (SELECT * FROM spans EXCEPT SELECT * FROM kept) UNION ALL (SELECT * FROM kept EXCEPT SELECT * FROM spans)
 """  # noqa: S608  (constants)
-RECOUNTED = f"INSERT INTO lending_portfolioday ({_GROUP}, {_SUMS}) {_SPANS_SUMMED}"  # noqa: S608  (constants)
+RECOUNTED = f"INSERT INTO lending_portfolioday ({_GROUP}, {_SUMS}) {_SPANS_SUMMED}"
