@@ -187,6 +187,15 @@ class TestSigning:
         with pytest.raises(InvalidState):
             named(signed, ana, officer)
 
+    def test_nobody_signs_with_the_code_of_another(self, contract, ana, luz, officer):
+        made = named(named(contract, ana, officer), luz, officer)
+        ours, theirs = made.guarantors.get(guarantor=ana), made.guarantors.get(guarantor=luz)
+        send_guarantor_code(guarantor_id=theirs.pk, actor=officer)
+        with pytest.raises(InvalidInput):
+            sign_as_guarantor(guarantor_id=ours.pk, actor=officer, code=code_sent(), sha256=made.document_sha256)
+        ours.refresh_from_db()
+        assert ours.signed_at is None
+
     def test_a_wrong_code_is_counted_and_the_borrowers_does_not_serve(self, contract, ana, officer, borrower):
         send_signing_code(contract_id=contract.pk, actor=borrower)
         made = named(contract, ana, officer)
