@@ -6,7 +6,7 @@ from datetime import date
 from decimal import Decimal
 
 from accounts.formats import format_day, format_money
-from lending.papers.pdf import Paper
+from lending.papers.pdf import Paper, lender_line
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,9 +25,14 @@ class Certificate:
     check: str  # lets the lender recognise its own paper
 
     @property
+    def issuer(self) -> str:
+        return lender_line(self.lender)
+
+    @property
     def text(self) -> str:
+        ruc = f", con RUC {self.lender['ruc']}," if self.lender["ruc"] else ""
         return (
-            f"{self.lender['legal_name']}, con RUC {self.lender['ruc']}, deja constancia de que {self.borrower},"
+            f"{self.lender['legal_name']}{ruc} deja constancia de que {self.borrower},"
             f" identificado(a) con {self.document}, pagó por completo el préstamo {self.loan} y que no mantiene ninguna"
             f" deuda por ese préstamo desde el {format_day(self.closed_on)}."
         )
@@ -46,7 +51,7 @@ class Certificate:
 
     def pdf(self) -> bytes:
         paper = Paper("Constancia de no adeudo", self.lender["legal_name"], f"Código de comprobación: {self.check}")
-        paper.text(f"{self.lender['legal_name']}, RUC {self.lender['ruc']}. {self.lender['address']}", small=True)
+        paper.text(self.issuer, small=True)
         paper.gap(16)
         paper.text(self.text)
         paper.gap(10)

@@ -121,6 +121,12 @@ _FIGURES: Final = TableStyle(
 )
 
 
+def lender_line(lender: Mapping[str, str]) -> str:
+    """Who issues a paper: legal name, RUC where there is one, address."""
+    name = f"{lender['legal_name']}, RUC {lender['ruc']}" if lender["ruc"] else lender["legal_name"].removesuffix(".")
+    return f"{name}. {lender['address']}".strip()
+
+
 def contract_pdf(
     summary: Mapping[str, Any],
     schedule: Mapping[str, Any],
@@ -132,7 +138,7 @@ def contract_pdf(
     """A contract on paper: Hoja Resumen, clauses, cronograma, and how it was signed once it was."""
     lender, borrower = summary["lender"], summary["borrower"]
     paper = Paper(f"Contrato de préstamo {summary['code']}", lender["legal_name"], f"SHA-256 de lo firmado: {sha256}")
-    paper.text(f"{lender['legal_name']}, RUC {lender['ruc']}. {lender['address']}", small=True)
+    paper.text(lender_line(lender), small=True)
     paper.heading("Hoja Resumen")
     paper.facts(
         [

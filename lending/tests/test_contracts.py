@@ -13,6 +13,7 @@ from accounts.messages import written_messages
 from accounts.models import AuditEntry, OutboxEvent
 from lending.models import Application, Contract, Loan, Offer, Parameter, SigningCode
 from lending.papers.contract import canonical_bytes, document_sha256
+from lending.papers.pdf import lender_line
 from lending.schedules.contract import answer
 from lending.selectors.contracts import MOST_ATTEMPTS, is_as_shown
 from lending.services import signing
@@ -49,6 +50,12 @@ def wrong(code: str) -> str:
 
 def last_event() -> AuditEntry:
     return AuditEntry.objects.order_by("-at_us", "-id").first()
+
+
+def test_a_paper_says_who_issues_it_with_or_without_a_ruc():
+    lender = {"legal_name": "Caja Qori S.A.", "ruc": "20123456789", "address": "Jr. Puno 12"}
+    assert lender_line(lender) == "Caja Qori S.A., RUC 20123456789. Jr. Puno 12"
+    assert lender_line({**lender, "ruc": ""}) == "Caja Qori S.A. Jr. Puno 12"
 
 
 # --- making -------------------------------------------------------------------------------------------------------
