@@ -16,11 +16,14 @@ _HEADER: Final = b"PGCOPY\n\xff\r\n\0" + bytes(8)
 _TRAILER: Final = b"\xff\xff"
 _EPOCH: Final = np.datetime64("2000-01-01", "D")
 FAR_DAY: Final = np.datetime64("9999-12-31", "D")  # stands for NULL
+_BLOCK: Final = 8_192  # rows that stay in cache while column after column is written into them
 _TYPES: Final = {"bigint": ">i8", "integer": ">i4", "smallint": ">i2", "date": ">i4", "uuid": "V16"}
 
 
-def binary_rows(columns: Mapping[str, tuple[str, Any]]) -> bytes:
-    """Rows for `COPY … (FORMAT binary)`; columns map a name to its SQL type and values, all of one length.
+def binary_rows(columns: Mapping[str, tuple[str, Any]]) -> Iterator[bytes | memoryview]:
+    """Pieces of a file of rows for `COPY … (FORMAT binary)`; a piece is good until the next one is asked for.
+
+    Columns map a name to its SQL type and values, all of one length.
 
     Types: bigint, integer, smallint, date (datetime64[D]), uuid (uint8[n, 16]), text (strings; spaces fill them up).
     """
@@ -29,17 +32,26 @@ def binary_rows(columns: Mapping[str, tuple[str, Any]]) -> bytes:
     layout: list[tuple[str, str]] = [("fields", ">i2")]
     for place, code in enumerate(codes):
         layout += [(f"l{place}", ">i4"), (f"v{place}", code)]
-    rows = np.zeros(len(arrays[0][1]), np.dtype(layout))
-    rows["fields"] = len(arrays)
-    for place, (kind, values) in enumerate(arrays):
-        rows[f"l{place}"] = np.dtype(codes[place]).itemsize
-        if kind == "date":
-            rows[f"v{place}"] = (values.astype("datetime64[D]") - _EPOCH).astype(np.int64)
-        elif kind == "uuid":
-            rows[f"v{place}"] = np.ascontiguousarray(values).view("V16").ravel()
-        else:
-            rows[f"v{place}"] = values
-    return _HEADER + rows.tobytes() + _TRAILER
+    frame = np.zeros(1, np.dtype(layout))  # a row without its values
+    frame["fields"] = len(arrays)
+    for place, code in enumerate(codes):
+        frame[f"l{place}"] = np.dtype(code).itemsize
+    columns_of = [(f"v{place}", _as_sent(kind, values)) for place, (kind, values) in enumerate(arrays)]
+    count = len(arrays[0][1])
+    rows = np.repeat(frame, min(count, _BLOCK))  # filled again for each block: whoever reads has copied the one before
+    yield _HEADER
+    for start in range(0, count, _BLOCK):
+        block = rows[: min(count - start, _BLOCK)]
+        for name, values in columns_of:
+            block[name] = values[start : start + _BLOCK]
+        yield memoryview(block.view(np.uint8))
+    yield _TRAILER
+
+
+def _as_sent(kind: str, values: Any) -> NDArray[Any]:
+    if kind == "date":
+        return (values.astype("datetime64[D]") - _EPOCH).astype(np.int64)
+    return np.ascontiguousarray(values).view("V16").ravel() if kind == "uuid" else np.asarray(values)
 
 
 def _filled_up(texts: Any) -> NDArray[np.void]:
@@ -74,7 +86,7 @@ def keys(milliseconds: NDArray[np.int64], random: np.random.Generator) -> NDArra
 class ByteStream(RawIOBase):
     """A file over pieces of bytes, as `copy_expert` reads it, without joining them."""
 
-    def __init__(self, pieces: Iterator[bytes]) -> None:
+    def __init__(self, pieces: Iterator[bytes | memoryview]) -> None:
         self._pieces, self._rest = pieces, memoryview(b"")
 
     def readable(self) -> bool:

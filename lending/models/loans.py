@@ -338,9 +338,10 @@ class Repayment(InstitutionOwned):
     provider = models.CharField(max_length=40, blank=True)  # the bank or wallet whose reference it is
     external_ref = models.CharField(max_length=80, blank=True)
     itf = MoneyField(default=0)
-    received_by = models.ForeignKey(User, models.PROTECT, null=True, blank=True, related_name="+")
+    # Who took money in is looked up by day, never across all days.
+    received_by = models.ForeignKey(User, models.PROTECT, null=True, blank=True, related_name="+", db_index=False)
     received_at = models.DateTimeField(db_default=Now())
-    reversed_by = models.ForeignKey(User, models.PROTECT, null=True, blank=True, related_name="+")
+    reversed_by = models.ForeignKey(User, models.PROTECT, null=True, blank=True, related_name="+", db_index=False)
     reversed_at = models.DateTimeField(null=True, blank=True)
     reversal_reason = models.CharField(max_length=200, blank=True)
 

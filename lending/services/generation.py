@@ -297,8 +297,8 @@ def _copy_lines(ground: _Ground, columns: dict[str, tuple[str, NDArray[Any]]]) -
 def _copied(cursor: Any, table: str, columns: dict[str, tuple[str, NDArray[Any]]]) -> None:
     fields = ", ".join(f"{name} {kind}" for name, (kind, _values) in columns.items())
     cursor.execute(f"CREATE TEMPORARY TABLE {table} ({fields}) ON COMMIT DROP")
-    rows = binary_rows(columns)
-    cursor.copy_expert(f"COPY {table} FROM STDIN (FORMAT binary)", ByteStream(iter([rows])), 1 << 20)
+    rows = ByteStream(binary_rows(columns))
+    cursor.copy_expert(f"COPY {table} FROM STDIN (FORMAT binary)", rows, 1 << 20)
 
 
 def _open_books(ground: _Ground, sums: dict[tuple[int, bool], list[int]]) -> None:

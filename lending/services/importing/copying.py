@@ -150,7 +150,7 @@ class Copies:
             fields = ", ".join(f"{column} {kind}" for column, (kind, _values) in columns.items())
             self.cursor.execute(f"CREATE TEMPORARY TABLE new_{name} ({fields}) ON COMMIT DROP")
             self.made.add(name)
-        rows = ByteStream(iter([binary_rows(columns)]))
+        rows = ByteStream(binary_rows(columns))
         self.cursor.copy_expert(f"COPY new_{name} FROM STDIN (FORMAT binary)", rows, 1 << 20)
 
     def _keys(self, count: int) -> NDArray[np.uint8]:
