@@ -7,6 +7,7 @@ from random import Random
 
 import pytest
 from django.db import transaction
+from django.db.models import F
 
 from accounts.clock import today
 from accounts.errors import InvalidInput, InvalidState
@@ -21,14 +22,16 @@ from lending.models import (
     Installment,
     LedgerEntry,
     Loan,
+    LoanChange,
     LoanSpan,
     PortfolioDay,
+    Product,
 )
 from lending.provisions import RiskRules
 from lending.selectors.ledger import disagreements
 from lending.selectors.risk import states_on
 from lending.services.generation import generate_portfolio
-from lending.tests.test_close import SYSTEM, close, differences, small_chunks
+from lending.tests.test_close import SYSTEM, a_loan, close, differences, person, small_chunks
 
 __all__ = ["small_chunks"]
 
@@ -120,11 +123,12 @@ def test_night_after_night_finds_what_a_close_of_every_loan_would_find(instituti
     start, draw = today() - timedelta(days=130), Random(11)
     generate_portfolio(institution=institution, actor=SYSTEM, loans=60, seed=8, on=start)
     with institution_scope(institution.pk):
-        some = list(Loan.objects.filter(status="active").order_by("number")[:6])
-        for loan in some[:3]:  # refinanced ones, whose class mends with punctual months
-            Loan.objects.filter(pk=loan.pk).update(
-                is_refinanced=True, disbursed_on=start - timedelta(days=170 + loan.number)
-            )
+        alive = {loan.number: loan for loan in Loan.objects.filter(status="active")}
+        willing = next(loan for number, loan in alive.items() if number % 4)
+        unwilling, mended = [loan for number, loan in alive.items() if number % 4 == 0][:2]
+        for loan, age in ((willing, 170), (unwilling, 170), (mended, 400)):  # their class mends with punctual months
+            Loan.objects.filter(pk=loan.pk).update(is_refinanced=True, disbursed_on=start - timedelta(days=age))
+            Installment.objects.filter(loan=loan, settled_on__gt=F("due_on")).update(settled_on=F("due_on"))
             LedgerEntry.objects.bulk_create(
                 LedgerEntry(institution_id=institution.pk, on=start, account=account, amount=amount, loan=loan,
                             product_id=loan.product_id, event="lending.loan.refinanced", journal=loan.pk)
@@ -199,3 +203,19 @@ def test_changed_rules_make_the_next_close_look_at_every_loan(institution):
         assert looked_at == Loan.objects.filter(status="active").count()
         assert LoanSpan.objects.filter(through__gt=day, on__lte=day).count() == 0
         assert differences(day + timedelta(days=1)) == differences(day) == []
+
+
+def test_a_loan_paid_out_after_the_day_waits_for_the_close_of_its_own(institution):
+    days = [today() - timedelta(days=n) for n in (2, 1, 0)]
+    with institution_scope(institution.pk):
+        uno = Product.objects.create(code="uno", name="Uno", segment="enterprise")
+    close(institution, days[0])
+    with institution_scope(institution.pk):
+        loan = a_loan(person(1), uno, days[2], number=1, disbursed_on=days[2])
+    close(institution, days[1])
+    with institution_scope(institution.pk):
+        assert not LoanSpan.objects.exists()
+    close(institution, days[2])
+    with institution_scope(institution.pk):
+        assert states_on(days[2]).get().loan_id == loan.pk
+        assert not LoanChange.objects.exists()

@@ -213,6 +213,7 @@ def states(rules: RiskRules, *, whole: bool) -> str:
         "s.credit_type", "s.sbs_class", "s.principal", "s.recognised_guarantee", "s.guarantee_kind"
     )
     step = rules.next_change_sql("s.credit_type", "s.days_late", [low for low, _high in BOUNDS.values()])
+    as_it_was = "false" if whole else "o.line_due > %(on)s AND t.loan_id IS NULL AND x.loan_id IS NULL"
     left_out = "" if whole else f'UNION ALL SELECT -1, "on", {_SPAN} FROM old'  # noqa: S608  (constants)
     everyone = """UNION SELECT l.id FROM lending_loan l
     WHERE l.institution_id = %(i)s AND l.id >= %(since)s AND l.id < %(until)s AND l.status = 'active'"""
@@ -245,7 +246,7 @@ book AS (
     {_OUTSTANDING} AS principal, {_OLDEST} AS next_due_on, coalesce(x.interest, 0) AS taken_back,
     coalesce(d.own, o.loan_class, 0)::int2 AS loan_class, coalesce(d.debtor, o.sbs_class, 0)::int2 AS sbs_class,
     d.stands, o.overdue, o.receivable_first - o.accrued_first AS waiting, o.line_from, o.line_due, o.line_interest,
-    CASE WHEN o.line_due > %(on)s AND t.loan_id IS NULL AND x.loan_id IS NULL THEN NULL ELSE (
+    CASE WHEN {as_it_was} THEN NULL ELSE (
       SELECT ARRAY[coalesce(max(due_on) FILTER (WHERE due_on <= %(on)s), l.disbursed_on) - {EPOCH},
         coalesce(min(due_on) FILTER (WHERE due_on > %(on)s), {NEVER}) - {EPOCH},
         coalesce((array_agg(earned ORDER BY place) FILTER (WHERE due_on > %(on)s))[1], 0),
@@ -293,8 +294,7 @@ pointed AS (
 ),
 seen AS (
   DELETE FROM lending_loanchange WHERE institution_id = %(i)s {within} AND loan_id NOT IN (
-    SELECT loan_id FROM later
-    UNION ALL SELECT id FROM lending_loan WHERE institution_id = %(i)s AND disbursed_on > %(on)s
+    SELECT id FROM lending_loan WHERE institution_id = %(i)s AND disbursed_on > %(on)s
       AND id = ANY (ARRAY(SELECT loan_id FROM touched)))
 ),
 moved AS (
