@@ -168,7 +168,7 @@ def test_a_new_officer_follows_a_loan_from_the_signature_to_the_certificate(
 
 
 def test_a_refinancing_is_signed_by_its_borrower(live_ayni: LiveAyni, sign_in: SignIn) -> None:
-    """Nélida is late: a new loan pays the old one, once she has read and signed its contract."""
+    """Nélida is late: a new loan pays the old one, once her guarantor and she have read and signed its contract."""
     officer, approver = sign_in("rosa.huaman"), sign_in("luis.ticona")
     officer.goto(f"{live_ayni.url}{QANTU}desk/loans/?view=active")
     officer.get_by_role("link", name=re.compile("Nélida Choque")).click()
@@ -190,6 +190,16 @@ def test_a_refinancing_is_signed_by_its_borrower(live_ayni: LiveAyni, sign_in: S
     assert problems(nelida) == []
     nelida.get_by_role("button", name="Leer el contrato").click()
     expect(nelida.get_by_text("Ninguno: paga el crédito anterior")).to_be_visible()
+    expect(nelida.get_by_text("Primero firma quien responde por este crédito")).to_be_visible()
+    officer.goto(nelida.url.replace("/my/contracts/", "/desk/contracts/"))
+    officer.get_by_role("button", name=re.compile("Enviarle su código")).click()
+    code = sent_code(live_ayni, officer)
+    officer.get_by_label("Leí la hoja resumen").check(force=True)
+    officer.get_by_label("Código de seis cifras").fill(code)
+    assert problems(officer) == []
+    officer.get_by_role("button", name=re.compile("^Firma ")).click()
+    expect(officer.get_by_text(re.compile("Firmó el "))).to_be_visible()
+    nelida.reload()
     nelida.get_by_role("button", name="Enviarme el código para firmar").click()
     code = sent_code(live_ayni, nelida)
     nelida.get_by_label("Leí la hoja resumen").check(force=True)
