@@ -236,7 +236,7 @@ def _check(version: ProductVersion) -> None:
     if "insurance_monthly_rate" not in errors and version.insurance_monthly_rate > Decimal("0.05"):
         errors["insurance_monthly_rate"] = [_("El seguro no pasa de 5 % al mes")]
     if "down_payment_min" not in errors and version.down_payment_min > MOST_DOWN:
-        errors["down_payment_min"] = [_("La cuota inicial no pasa de 90 % del precio")]
+        errors["down_payment_min"] = [_("La cuota inicial no pasa del 90 por ciento del precio")]
     if "score_min" not in errors and not 300 <= version.score_min <= 850:
         errors["score_min"] = [_("El puntaje va de 300 a 850")]
     if "age_min" not in errors and version.age_min < 18:
