@@ -54,7 +54,7 @@ class BoostedTrees:
     depth: int
     learning_rate: float
     min_child_weight: float
-    columns: float
+    columns: float  # of all of them, seen by each split
     l2: float = 2.0
     directions: tuple[int, ...] = ()  # +1 where more must not be safer, -1 where it must not be riskier
 
@@ -75,7 +75,7 @@ class BoostedTrees:
             "eta": self.learning_rate,
             "min_child_weight": self.min_child_weight,
             "subsample": 0.75,
-            "colsample_bytree": self.columns,
+            "colsample_bynode": self.columns,
             "lambda": self.l2,
             "monotone_constraints": self.directions,
             "seed": seed,
@@ -307,9 +307,9 @@ def members_for(rows: int) -> tuple[Member, ...]:
 
 
 MEMBERS: tuple[Member, ...] = (
-    BoostedTrees("xgboost-2", depth=2, learning_rate=0.08, min_child_weight=5, columns=0.7),
-    BoostedTrees("xgboost-4", depth=4, learning_rate=0.04, min_child_weight=8, columns=0.5),
-    BoostedTrees("xgboost-7", depth=7, learning_rate=0.045, min_child_weight=12, columns=0.4, l2=5.0),
+    BoostedTrees("xgboost-2", depth=2, learning_rate=0.05, min_child_weight=3, columns=0.4),
+    BoostedTrees("xgboost-4", depth=4, learning_rate=0.04, min_child_weight=4, columns=0.4),
+    BoostedTrees("xgboost-7", depth=7, learning_rate=0.03, min_child_weight=5, columns=0.3, l2=5.0),
     RankLogistic(),
     RandomTrees(),
 )
