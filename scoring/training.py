@@ -273,7 +273,7 @@ def _blended(
         linear[folds == fold] = design[folds == fold] @ slopes
     weights = stack_weights(np.column_stack([margins, linear]), rows.outcomes)
     both = margins * weights[0] + linear * weights[1] + weights[2]
-    if _loss(both, rows) >= _loss(margins, rows):
+    if _loss(both, rows) > _loss(margins, rows) - WORTH_A_PAIR:
         return margins, tables, None
     line = ranks.tables(tables.names, fit_slopes(design, rows.outcomes, directions, rows.weights))
     blend = {"weights": list(map(float, weights)), "linear": line.as_document()}
