@@ -1,4 +1,4 @@
-"""The transparent model on tables: of declared facts, by the dictionary; of any columns, one number for each."""
+"""The transparent model on tables: of declared facts, by the dictionary; of any columns, as numbers."""
 
 from __future__ import annotations
 
