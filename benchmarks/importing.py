@@ -32,7 +32,7 @@ from accounts.services.institutions import create_institution
 from accounts.tenancy.scope import institution_scope
 from benchmarks.machine import comparable, measured, peak_megabytes
 from benchmarks.scratch import scratch_database
-from lending.models import Allocation, Applicant, Disbursement, Installment, Loan, Product, Repayment
+from lending.models import Allocation, Applicant, Disbursement, Installment, Loan, LoanChange, Product, Repayment
 from lending.portfolio_files import TABLES
 from lending.schedules import LoanTerms, build_schedule
 from lending.services.importing import import_portfolio
@@ -227,6 +227,7 @@ def _copy_in(folder: Path) -> None:
     """COPY is refused under row-level security: the limit is copied as owner, with the policies off for it."""
     owner = connections["owner"]
     with transaction.atomic(using="owner"), owner.cursor() as cursor:
+        cursor.execute(f"ALTER TABLE {LoanChange._meta.db_table} NO FORCE ROW LEVEL SECURITY")  # a trigger fills it
         for model, _loans in WRITTEN:
             table = model._meta.db_table
             cursor.execute(f"ALTER TABLE {table} NO FORCE ROW LEVEL SECURITY")

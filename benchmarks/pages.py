@@ -1,8 +1,9 @@
 """Pages of the desk on a small and on a large book: queries and time, in one run.
 
 `manage.py benchmark pages` calls `run`; alone: `python -m benchmarks.pages [small] [large]`. Both books are generated,
-closed on two days, and left as `medida-<loans>`. Every page is asked for in the process, as a signed-in manager, past
-all middleware; figures are medians. What must hold: as many queries on the large book as on the small one.
+closed on two days, and left as `medida-<loans>`. Every page is asked for in the process, past all middleware, by
+somebody with every role and by an officer who collects, from whom people with blocked data are kept; figures are
+medians. What must hold: as many queries on the large book as on the small one.
 """
 
 import json
@@ -30,6 +31,7 @@ from lending.services.generation import generate_portfolio
 
 SYSTEM: Final = Actor.system("benchmark")
 ROLES: Final = ["manager", "officer", "approver", "collector", "cashier", "auditor"]
+OFFICER: Final = ["officer", "collector"]
 PAGES: Final = (
     ("portfolio", "lending:desk_portfolio", ""),
     ("portfolio_over_30", "lending:desk_portfolio_loans", "bucket=over30"),
@@ -38,19 +40,28 @@ PAGES: Final = (
     ("loans", "lending:desk_loans", ""),
     ("queue", "lending:desk_queue", ""),
 )
+OFFICERS_PAGES: Final = (
+    ("loans", "lending:desk_loans", ""),
+    ("loans_ended", "lending:desk_loans", "view=ended"),
+    ("loans_last_page", "lending:desk_loans", "view=all&page=400"),
+    ("collections_today", "lending:desk_collections", ""),
+    ("collections_by_contact", "lending:desk_collections", "view=all&order=contact"),
+    ("queue", "lending:desk_queue", ""),
+)
 
 
 def run(small: int = 1_000, large: int = 1_000_000, rounds: int = 5) -> dict[str, Any]:
     """Queries and milliseconds of each page on both books; `flat` says whether the queries are as many."""
     books = {loans: book(loans) for loans in (small, large)}
     found: dict[str, Any] = {}
-    for name, address, query in PAGES:
-        sides = {loans: measured(institution, address, query, rounds) for loans, institution in books.items()}
-        found[name] = {"small": sides[small], "large": sides[large]}
+    for who, roles, pages in (("", ROLES, PAGES), ("officer_", OFFICER, OFFICERS_PAGES)):
+        for name, address, query in pages:
+            sides = {loans: measured(one, address, query, rounds, roles) for loans, one in books.items()}
+            found[who + name] = {"small": sides[small], "large": sides[large]}
     with institution_scope(books[large].pk):
         loan = Loan.objects.filter(status=Loan.Status.ACTIVE).order_by("pk").first()
     assert loan is not None
-    found["loan"] = {"large": measured(books[large], "lending:desk_loan", "", rounds, loan_id=loan.pk)}
+    found["loan"] = {"large": measured(books[large], "lending:desk_loan", "", rounds, ROLES, loan_id=loan.pk)}
     flat = {name: one["small"]["queries"] == one["large"]["queries"] for name, one in found.items() if "small" in one}
     return {"small": small, "large": large, "rounds": rounds, "pages": found, "flat": flat}
 
@@ -72,9 +83,11 @@ def book(loans: int) -> Institution:
     return institution
 
 
-def measured(institution: Institution, address: str, query: str, rounds: int, **key: Any) -> dict[str, Any]:
+def measured(
+    institution: Institution, address: str, query: str, rounds: int, roles: list[str], **key: Any
+) -> dict[str, Any]:
     """Queries of one request and the median milliseconds of several."""
-    client = signed_in(institution)
+    client = signed_in(institution, roles)
     url = reverse(address, kwargs={"slug": institution.slug, **key})
     ask: Callable[[], Any] = lambda: client.get(f"{url}?{query}", secure=True)  # noqa: E731
     answer = ask()
@@ -117,13 +130,13 @@ def for_seconds(seconds: float) -> Callable[[], bool]:
     return lambda: time.perf_counter() > end
 
 
-def signed_in(institution: Institution) -> Client:
-    """A browser of somebody with every role of the desk, second step passed."""
+def signed_in(institution: Institution, roles: list[str] = ROLES) -> Client:
+    """A browser of somebody with these roles, second step passed."""
     user, _new = User.objects.get_or_create(
         email=f"{institution.slug}@ayni.example", defaults={"full_name": "Medición"}
     )
     with institution_scope(institution.pk):
-        Membership.objects.update_or_create(user=user, defaults={"roles": ROLES, "is_active": True})
+        Membership.objects.update_or_create(user=user, defaults={"roles": roles, "is_active": True})
     client = Client(headers={"host": settings.ALLOWED_HOSTS[0].lstrip(".") if settings.ALLOWED_HOSTS else "localhost"})
     client.force_login(user, backend="allauth.account.auth_backends.AuthenticationBackend")
     session = client.session

@@ -8,13 +8,16 @@ from decimal import Decimal
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.urls import reverse
+from django.utils import timezone
 
 from accounts.clock import today
 from accounts.errors import InvalidInput
 from accounts.formats import format_money
 from accounts.models import AuditEntry
 from accounts.models.base import uuid7
-from lending.models import Disbursement, Loan, Repayment, Restructure
+from lending.models import Applicant, Disbursement, Loan, Repayment, Restructure
+from lending.selectors.loan_list import VIEWS as LOAN_VIEWS
+from lending.selectors.loan_list import loan_counts, loan_list
 from lending.selectors.loans import loan_state
 from lending.services.loans import request_disbursement
 from lending.services.repayments import pay_off_loan, prepay_loan, record_repayment
@@ -107,6 +110,29 @@ def test_the_list_finds_by_number_document_and_name(at, loan, client_as, officer
         assert applicant.full_name in body(desk.get(at("desk_loans"), {"q": text})), text
     assert "Ningún crédito cumple" in body(desk.get(at("desk_loans"), {"q": "99999999"}))
     assert "No hay créditos en esta vista" in body(desk.get(at("desk_loans"), {"view": "late"}))
+
+
+def test_every_view_counts_what_it_lists(at, loan, signed, client_as, officer, approver):
+    copies = {}
+    for number, (name, changes) in enumerate({
+        "late": {"next_due_on": today() - timedelta(days=3)}, "soon": {"next_due_on": today() + timedelta(days=3)},
+        "paid": {"status": Loan.Status.PAID}, "approved": {"status": Loan.Status.APPROVED},
+        "asked": {"status": Loan.Status.APPROVED}, "changing": {},
+    }.items()):  # fmt: skip
+        copies[name] = copy = Loan.objects.get(pk=loan.pk)
+        copy.pk, copy.number, copy.contract_id = uuid7(), 90_000 + number, None
+        vars(copy).update(changes)
+        copy.save(force_insert=True)
+    Disbursement.objects.create(loan=copies["asked"], amount=1, on=today(), requested_by_id=officer.user_id)
+    Restructure.objects.create(loan=copies["changing"], kind="waiver", on=today(), reason="x")
+    counts = loan_counts(approver, today())
+    assert counts == {
+        code: loan_list(approver, {"view": code}, today()).count() for code in LOAN_VIEWS
+    }  # fmt: skip
+    assert (counts["to_request"], counts["to_authorise"], counts["late"], counts["ended"]) == (1, 2, 1, 1)
+    Applicant.objects.filter(pk=loan.applicant_id).update(restricted_at=timezone.now())
+    assert set(loan_counts(approver, today()).values()) == {0}
+    assert "No hay créditos en esta vista" in body(client_as(approver).get(at("desk_loans")))
 
 
 def test_the_list_costs_the_same_for_many_loans(at, loan, client_as, officer, django_assert_max_num_queries):
