@@ -44,7 +44,7 @@ def binary_rows(columns: Mapping[str, tuple[str, Any]]) -> Iterator[bytes | memo
         block = rows[: min(count - start, _BLOCK)]
         for name, values in columns_of:
             block[name] = values[start : start + _BLOCK]
-        yield memoryview(block.view(np.uint8))
+        yield block.view(np.uint8).data
     yield _TRAILER
 
 

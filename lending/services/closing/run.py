@@ -2,13 +2,13 @@
 
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from contextvars import copy_context
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from typing import Any, Final
+from uuid import UUID
 
 from django.db import OperationalError, connection, transaction
 from django.db.models import Sum
@@ -111,8 +111,7 @@ def close_day(
         return report
     month_ends = (on + timedelta(days=1)).day == 1  # then every loan is looked at
     close.step("chunks", close.plan_chunks)
-    with close.meanwhile(lambda: _aside(close, on, month_ends)):
-        close.step("debtors", close.class_debtors)
+    close.beside(*close.debtors(), lambda: _aside(close, on, month_ends))
     close.work_chunks()
     close.step("states", close.count_states)
     close.step("summary", close.sum_up)
@@ -181,24 +180,23 @@ class _Close:
         known = CloseRun.objects.filter(on=before).values_list("progress__chunks", flat=True).first() or {}
         self.whole = run.progress.get("chunks", {}).get("whole", known.get("rules") != self.rules.key())
         self.values |= {
-            "known": known.get("bounds", []),
+            "known": (bounds := known.get("bounds", [])),
+            "counted": bounds[-1] if bounds else str(UUID(int=0)),
             "before": before,
             "ends": [before + timedelta(days=n) for n in range(days)],
             "days": days,
             "carried": None if self.whole else before,
         }
 
-    @contextmanager
-    def meanwhile(self, act: Callable[[], None]) -> Iterator[None]:
-        """Have `act` done on a second connection, where there are two; otherwise afterwards."""
+    def beside(self, *acts: Callable[[], None]) -> None:
+        """Have all of it done, on as many connections as asked."""
         if self.connections == 1:
-            yield
-            act()
+            for act in acts:
+                act()
             return
-        with ThreadPoolExecutor(1) as pool:
-            done = pool.submit(copy_context().run, self._apart, act)
-            yield
-            done.result()
+        with ThreadPoolExecutor(self.connections) as pool:
+            for done in [pool.submit(copy_context().run, self._apart, act) for act in acts]:
+                done.result()
 
     def _apart(self, act: Callable[[], None]) -> None:
         try:
@@ -238,11 +236,22 @@ class _Close:
             with institution_scope(self.institution_id), transaction.atomic():
                 used = 0 if CloseRun.objects.filter(on=self.on).exists() else use_advances(on=self.on)
 
-    def class_debtors(self) -> int:
+    def debtors(self) -> list[Callable[[], None]]:
+        """The step of the debtors in parts, as many as there were connections when the close began."""
+        with institution_scope(self.institution_id):
+            parts = CloseRun.objects.get(on=self.on).progress["chunks"]["parts"]
+        named = [f"debtors {n + 1}" if n else "debtors" for n in range(parts)]
+        return [
+            lambda name=name, n=n: self.step(name, lambda: self.class_debtors(n, parts))  # type: ignore[misc]
+            for n, name in enumerate(named)
+        ]
+
+    def class_debtors(self, part: int, parts: int) -> int:
         with connection.cursor() as cursor:
             bounds = list(CloseChunk.objects.filter(on=self.on).order_by("n").values_list("since", flat=True))
             cursor.execute(statements.DEBTORS_PLANNED)
-            cursor.execute(statements.debtors(self.rules, whole=self.whole), {**self.values, "bounds": bounds})
+            values = {**self.values, "bounds": bounds, "part": part, "parts": parts}
+            cursor.execute(statements.debtors(self.rules, whole=self.whole), values)
             return int(cursor.fetchone()[0])
 
     def plan_chunks(self) -> dict[str, Any]:
@@ -253,6 +262,7 @@ class _Close:
             "bounds": [str(key) for key in bounds[:-1]],
             "rules": self.rules.key(),
             "whole": self.whole,
+            "parts": self.connections,
         }
 
     def work_chunks(self) -> None:
@@ -261,13 +271,7 @@ class _Close:
             if "states" in CloseRun.objects.get(on=self.on).progress:
                 return
             self.chunk = statements.states(self.rules, whole=self.whole)
-        if self.connections == 1:
-            self._work()
-            return
-        with ThreadPoolExecutor(self.connections) as pool:
-            workers = [pool.submit(copy_context().run, self._apart, self._work) for _n in range(self.connections)]
-            for worker in workers:
-                worker.result()
+        self.beside(*[self._work] * self.connections)
 
     def _work(self) -> None:
         failed = 0
