@@ -387,6 +387,7 @@ FACTS: Final[dict[str, Any]] = {
     "cycle": _("ciclo"),
     "dataset": _("conjunto de datos"),
     "days_late": _("días de atraso"),
+    "differences": _("diferencias"),
     "effect": _("efecto"),
     "field": _("campo"),
     "format": _("formato"),
