@@ -15,7 +15,7 @@ from accounts.clock import LIMA, today
 from accounts.formats import format_money, format_number, format_percent
 from accounts.models import Complaint, Institution, SecurityIncident
 from lending.disparity import Counts
-from lending.models import Application, DisparityMonth, PortfolioDay, ProductVersion
+from lending.models import Application, CloseRun, DisparityMonth, PortfolioDay, ProductVersion
 from lending.selectors.disparity import Choice, report, whole_by_institution
 from lending.selectors.portfolio import HIGH_RISK, PAR30
 from lending.selectors.products import usury_cap
@@ -133,8 +133,13 @@ def flagged(values: Mapping[int, Any], indicator: Indicator) -> dict[int, str]:
 def portfolio(institutions: Iterable[Institution]) -> dict[int, dict[str, Any]]:
     """Portfolio quality at each one's last close. Five queries, whatever the number of loans."""
     keys = [one.pk for one in institutions]
-    days = PortfolioDay.unscoped.using(REGULATOR).filter(institution_id__in=keys, on__lte=today())
-    last = dict(days.order_by().values("institution_id").annotate(last=Max("on")).values_list("institution_id", "last"))
+    # A day that is being closed, or whose close died, holds what its chunks changed, not the book.
+    closed = CloseRun.unscoped.using(REGULATOR).filter(
+        institution_id__in=keys, on__lte=today(), finished_at__isnull=False
+    )
+    runs = closed.order_by().values("institution_id").annotate(last=Max("on"))
+    last = dict(runs.values_list("institution_id", "last"))
+    days = PortfolioDay.unscoped.using(REGULATOR)
     found = {key: {"closed_on": on} for key, on in last.items()}
     sums = days.filter(_on(last)).order_by().values("institution_id")
     for row in sums.annotate(
@@ -158,7 +163,7 @@ def portfolio(institutions: Iterable[Institution]) -> dict[int, dict[str, Any]]:
     for key, figures in found.items():
         figures["concentration"] = _ratio(largest.get(key, 0), figures.get("principal", 0))
         if before.get(key):
-            figures["growth"] = figures["principal"] / before[key] - 1
+            figures["growth"] = figures.get("principal", 0) / before[key] - 1
         if cap and key in ceilings:
             figures["tea_to_cap"] = ceilings[key] / cap.value
     return found

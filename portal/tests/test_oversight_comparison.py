@@ -4,12 +4,13 @@ from datetime import timedelta
 from decimal import Decimal
 
 import pytest
+from django.utils import timezone
 
 from accounts.clock import today
 from accounts.models import RegulatorMandate
 from accounts.tenancy.scope import institution_scope
 from accounts.tests.factories import InstitutionFactory, MandateFactory
-from lending.models import PortfolioDay
+from lending.models import CloseRun, PortfolioDay
 from lending.tests.factories import ProductVersionFactory, set_usury_cap
 from portal.oversight import comparison
 from portal.oversight.comparison import Indicator, flagged
@@ -32,11 +33,12 @@ def test_among_few_only_the_worst_is_named():
     assert flagged({1: 1, 2: 9}, Indicator("x", "x", str, None)) == {}
 
 
-def book(institution, on, late, product="01a217ac-de2c-75af-835f-ae38760d0a26", principal=1000):
+def book(institution, on, late, product="01a217ac-de2c-75af-835f-ae38760d0a26", principal=1000, closed=True):
     """A book of 1,000 soles of which `late` are over 30 days."""
     common = {"institution": institution, "on": on, "product_id": product, "credit_type": "11", "sbs_class": 0,
               "loans": 1, "accrued": 0}  # fmt: skip
     with institution_scope(institution.pk):
+        CloseRun.objects.create(on=on, finished_at=timezone.now() if closed else None)
         for bucket, soles in (("0", principal - late), ("31-60", late)):
             PortfolioDay.objects.create(
                 **common, bucket=bucket, principal=Decimal(soles), overdue=Decimal(late if bucket != "0" else 0),
@@ -55,6 +57,7 @@ def test_the_page_shows_the_outlier_first(client_as, regulator, institution, oth
         book(one, today() - timedelta(days=1), late)
         book(one, today() - timedelta(days=400), 999)  # an older close
     book(others[0], today() - timedelta(days=367), 0, principal=500)
+    book(others[2], today(), 0, principal=1, closed=False)  # being closed: what its chunks changed, not the book
     book(other_institution, today(), 900)
     ProductVersionFactory(institution=institution, tea_max=Decimal("0.9"))
     browser = client_as(regulator)
