@@ -111,7 +111,7 @@ def close_day(
         return report
     month_ends = (on + timedelta(days=1)).day == 1  # then every loan is looked at
     close.step("chunks", close.plan_chunks)
-    close.beside(*close.debtors(), lambda: _aside(close, on, month_ends))
+    close.beside(lambda: close.step("debtors", close.class_debtors), lambda: _aside(close, on, month_ends))
     close.work_chunks()
     close.step("states", close.count_states)
     close.step("summary", close.sum_up)
@@ -236,22 +236,11 @@ class _Close:
             with institution_scope(self.institution_id), transaction.atomic():
                 used = 0 if CloseRun.objects.filter(on=self.on).exists() else use_advances(on=self.on)
 
-    def debtors(self) -> list[Callable[[], None]]:
-        """The step of the debtors in parts, as many as there were connections when the close began."""
-        with institution_scope(self.institution_id):
-            parts = CloseRun.objects.get(on=self.on).progress["chunks"]["parts"]
-        named = [f"debtors {n + 1}" if n else "debtors" for n in range(parts)]
-        return [
-            lambda name=name, n=n: self.step(name, lambda: self.class_debtors(n, parts))  # type: ignore[misc]
-            for n, name in enumerate(named)
-        ]
-
-    def class_debtors(self, part: int, parts: int) -> int:
+    def class_debtors(self) -> int:
         with connection.cursor() as cursor:
             bounds = list(CloseChunk.objects.filter(on=self.on).order_by("n").values_list("since", flat=True))
             cursor.execute(statements.DEBTORS_PLANNED)
-            values = {**self.values, "bounds": bounds, "part": part, "parts": parts}
-            cursor.execute(statements.debtors(self.rules, whole=self.whole), values)
+            cursor.execute(statements.debtors(self.rules, whole=self.whole), {**self.values, "bounds": bounds})
             return int(cursor.fetchone()[0])
 
     def plan_chunks(self) -> dict[str, Any]:
@@ -262,7 +251,6 @@ class _Close:
             "bounds": [str(key) for key in bounds[:-1]],
             "rules": self.rules.key(),
             "whole": self.whole,
-            "parts": self.connections,
         }
 
     def work_chunks(self) -> None:

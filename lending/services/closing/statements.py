@@ -4,7 +4,7 @@ A loan is worked out when its span ends, when it was touched, when its debtor's 
 the day must be taken back by their ledger entries; every other one stands as it stood, its interest a day older. In a
 `whole` close all are. Money is whole céntimos; `sum(bigint)` is numeric and is cast back. Parameters: `i` institution,
 `on` day, `before` the day closed last and `ends` the days from it to the day before `on`, `since` and `until` the keys
-of a chunk (the last one left out), `part` of `parts` the debtors.
+of a chunk (the last one left out).
 """
 
 from typing import Final
@@ -131,7 +131,6 @@ ended AS MATERIALIZED (
 ),
 touched AS MATERIALIZED ({_TOUCHED}),
 moved AS MATERIALIZED (
-  SELECT applicant_id FROM (
   SELECT l.applicant_id FROM lending_loan l WHERE l.institution_id = %(i)s AND l.id = ANY (ARRAY(
     SELECT loan_id FROM ended WHERE moves UNION SELECT loan_id FROM later))
   UNION SELECT l.applicant_id FROM lending_loan l
@@ -143,7 +142,6 @@ moved AS MATERIALIZED (
         AND e.applicant_id = l.applicant_id AND e."on" <= %(on)s AND e.sbs_class > 0))
   UNION SELECT applicant_id FROM lending_externalclass
   WHERE institution_id = %(i)s AND "on" > %(before)s::date AND "on" <= %(on)s
-  ) found WHERE get_byte(uuid_send(applicant_id), 15) %% %(parts)s = %(part)s
 ),
 loans AS MATERIALIZED (
   SELECT l.id, l.applicant_id, l.credit_type, {_least_class(rules)} AS least,
@@ -191,8 +189,7 @@ theirs AS (
   WHERE {worked_out}
 ),
 given AS (
-  UPDATE lending_closechunk k SET classed = k.classed || t.ids, own = k.own || t.own, debtor = k.debtor || t.debtor,
-    stands = k.stands || t.stands
+  UPDATE lending_closechunk k SET classed = t.ids, own = t.own, debtor = t.debtor, stands = t.stands
   FROM (SELECT n, array_agg(id) AS ids, array_agg(own) AS own, array_agg(sbs_class) AS debtor,
       array_agg(stands) AS stands FROM theirs GROUP BY n) t
   WHERE k.institution_id = %(i)s AND k."on" = %(on)s AND k.n = t.n
