@@ -11,8 +11,9 @@ from django.db.models import F
 
 from accounts.clock import today
 from accounts.errors import InvalidInput, InvalidState
-from accounts.models import AuditEntry
-from accounts.tenancy.scope import institution_scope
+from accounts.models import AuditEntry, RegulatorMandate
+from accounts.tenancy.scope import institution_scope, regulator_scope
+from accounts.tests.factories import MandateFactory
 from lending.ledger import ACCRUED
 from lending.models import (
     ClassRule,
@@ -31,6 +32,7 @@ from lending.provisions import RiskRules
 from lending.selectors.ledger import disagreements
 from lending.selectors.risk import states_on
 from lending.services.generation import generate_portfolio
+from lending.tests.book import make_span
 from lending.tests.test_close import SYSTEM, a_loan, close, differences, person, small_chunks
 
 __all__ = ["small_chunks"]
@@ -219,3 +221,26 @@ def test_a_loan_paid_out_after_the_day_waits_for_the_close_of_its_own(institutio
     with institution_scope(institution.pk):
         assert states_on(days[2]).get().loan_id == loan.pk
         assert not LoanChange.objects.exists()
+
+
+@pytest.mark.transactional
+def test_a_mandate_over_some_days_shows_the_spans_that_touch_them(institution):
+    first, second = today() - timedelta(days=40), today() - timedelta(days=20)
+    mandate = MandateFactory(institution=institution)
+    with institution_scope(institution.pk):
+        product = Product.objects.create(code="uno", name="Uno", segment="enterprise")
+        loan = a_loan(person(1), product, second, number=1)
+        for on, through in ((first, second - timedelta(days=1)), (second, today())):
+            LoanSpan.objects.filter(pk=make_span(loan, on).pk).update(through=through)
+
+    def seen(data_from, data_to):
+        RegulatorMandate.objects.filter(pk=mandate.pk).update(data_from=data_from, data_to=data_to)
+        with regulator_scope(mandate.regulator_id):
+            return set(LoanSpan.unscoped.using("regulator").values_list("on", flat=True))
+
+    day = timedelta(days=1)
+    assert seen(None, None) == {first, second}
+    assert seen(first + day, first + 2 * day) == {first}  # a span that began before and ends after
+    assert seen(second - day, second) == {first, second}
+    assert seen(second + day, None) == {second}
+    assert seen(first - 9 * day, first - day) == set()
