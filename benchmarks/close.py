@@ -18,6 +18,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
 from datetime import date, timedelta
 from typing import Any
+from unittest.mock import patch
 from uuid import UUID
 
 from django.db import connection, connections, transaction
@@ -193,6 +194,7 @@ def forget(institution: Institution) -> None:
         cursor.execute("ALTER TABLE lending_ledgerentry ENABLE ALWAYS TRIGGER evidence_is_kept")
         for table in tables:
             cursor.execute(f"DELETE FROM lending_{table} WHERE institution_id = %s", [institution.pk])  # noqa: S608
+        cursor.execute("DELETE FROM accounts_outboxevent WHERE institution_id = %s", [institution.pk])
         cursor.execute("DROP TABLE IF EXISTS benchmark_close_state, benchmark_close_chunk")
 
 
@@ -212,7 +214,9 @@ def _pay(institution: Institution, on: date) -> None:
 
 
 def _close(institution: Institution, on: date, count: int) -> None:
-    close_day(institution_id=institution.pk, actor=SYSTEM, on=on, connections=count)
+    """The close of a day as on the morning after it: only the newest one reminds borrowers."""
+    with patch("lending.services.reminders.today", lambda: on):
+        close_day(institution_id=institution.pk, actor=SYSTEM, on=on, connections=count)
 
 
 def _pages_meanwhile(institution: Institution, other: Institution, on: date) -> dict[str, Any]:

@@ -111,14 +111,16 @@ def close_day(
         return report
     month_ends = (on + timedelta(days=1)).day == 1  # then every loan is looked at
     close.step("chunks", close.plan_chunks)
-    close.beside(lambda: close.step("debtors", close.class_debtors), lambda: _aside(close, on, month_ends))
-    close.work_chunks()
+    close.work_out_loans(month_ends=month_ends)
     close.step("states", close.count_states)
-    close.step("summary", close.sum_up)
-    if month_ends or recount:
-        close.step("proof", lambda: close.prove(recount=recount))
-    close.step("journals", close.post)
-    close.step("flows", lambda: summarise_day(on=on))
+
+    def levels() -> None:
+        close.step("summary", close.sum_up)
+        if month_ends or recount:
+            close.step("proof", lambda: close.prove(recount=recount))
+        close.step("journals", close.post)
+
+    close.beside(levels, lambda: close.step("flows", lambda: summarise_day(on=on)))
     teller = Actor.system("close_of_business", institution_id=institution_id)
     close.step("outcomes", lambda: tell_outcomes(on=on, actor=teller) if month_ends else 0)
     for name, act in _followers.items():
@@ -126,14 +128,6 @@ def close_day(
     close.step("end", close.finish)
     report.seconds = round(time.monotonic() - started, 3)
     return report
-
-
-def _aside(close: "_Close", on: date, month_ends: bool) -> None:
-    """What needs no figure of the day's spans."""
-    if not month_ends:
-        close.step("flows", lambda: summarise_day(on=on))
-    close.step("promises", lambda: settle_promises(on=on))
-    close.step("reminders", lambda: queue_reminders(on))
 
 
 class _Close:
@@ -190,7 +184,7 @@ class _Close:
 
     def beside(self, *acts: Callable[[], None]) -> None:
         """Have all of it done, on as many connections as asked."""
-        if self.connections == 1:
+        if self.connections == 1 or len(acts) == 1:
             for act in acts:
                 act()
             return
@@ -253,13 +247,26 @@ class _Close:
             "whole": self.whole,
         }
 
-    def work_chunks(self) -> None:
-        """All chunks, on as many connections as asked; each chunk is a transaction."""
+    def work_out_loans(self, *, month_ends: bool) -> None:
+        """Debtors, then all chunks; each chunk is a transaction. What needs no figure of the day goes beside them."""
         with institution_scope(self.institution_id):
             if "states" in CloseRun.objects.get(on=self.on).progress:
                 return
-            self.chunk = statements.states(self.rules, whole=self.whole)
-        self.beside(*[self._work] * self.connections)
+        self.standing = statements.standing(whole=self.whole)
+        self.chunk = statements.states(self.rules, whole=self.whole)
+
+        def loans() -> None:
+            self.step("debtors", self.class_debtors)  # who comes second waits here until it is done
+            self._work()
+
+        def others() -> None:
+            if not month_ends:
+                self.step("flows", lambda: summarise_day(on=self.on))
+            self.step("promises", lambda: settle_promises(on=self.on))
+            self.step("reminders", lambda: queue_reminders(self.on))
+            loans()
+
+        self.beside(others, *[loans] * (self.connections - 1))
 
     def _work(self) -> None:
         failed = 0
@@ -285,6 +292,8 @@ class _Close:
                 return None
             chunk = dict(zip(("key", "since", "until"), claimed, strict=True))
             cursor.execute(statements.TUNING)
+            cursor.execute(self.standing, {**self.values, **chunk})
+            cursor.execute(statements.CUT, {**self.values, "places": cursor.fetchone()[0]})
             cursor.execute(self.chunk, {**self.values, **chunk})
             loans = cursor.fetchone()[0]
             cursor.execute(statements.UNTUNED)

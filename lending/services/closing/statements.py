@@ -32,6 +32,7 @@ _PRINCIPAL: Final = ", ".join(f"'{code}'" for code in PRINCIPAL)
 _STEPS: Final = {"enable_seqscan": "off", "jit": "off", "work_mem": "'64MB'", "random_page_cost": "1.1"}
 _DEBTORS: Final = {"enable_nestloop": "off"}
 _CHUNKS: Final = {**_STEPS, "enable_nestloop": "off"}
+_PLACES: Final = {"enable_indexscan": "off", "enable_bitmapscan": "off"}
 
 
 def _set(values: dict[str, str]) -> str:
@@ -40,7 +41,9 @@ def _set(values: dict[str, str]) -> str:
 
 PLANNED: Final = _set(_STEPS)
 DEBTORS_PLANNED: Final = _set(_DEBTORS)
-TUNING: Final = _set(_CHUNKS)
+# A chunk's commit need not reach the disk before the next begins: what a crash loses of it is lost with its note, and
+# the steps that follow reach the disk after it.
+TUNING: Final = _set({**_CHUNKS, "synchronous_commit": "off"})
 UNTUNED: Final = _set(dict.fromkeys(_CHUNKS, "DEFAULT"))
 
 # The bounds of the close before are `known`, the last of them `counted`; what came behind is counted off. The last
@@ -204,9 +207,48 @@ _SPAN: Final = (
 )
 
 
+_WITHIN: Final = "AND loan_id >= %(since)s AND loan_id < %(until)s"
+_EVERYONE: Final = """UNION SELECT l.id FROM lending_loan l
+    WHERE l.institution_id = %(i)s AND l.id >= %(since)s AND l.id < %(until)s AND l.status = 'active'"""
+
+
+def _others(*, whole: bool) -> str:
+    """Loans of the chunk that are worked out whether or not their span ended."""
+    return f"""
+{_later(_WITHIN)}
+touched AS MATERIALIZED ({_TOUCHED} {_WITHIN}),
+classed AS MATERIALIZED (
+  SELECT d.* FROM lending_closechunk k
+  CROSS JOIN LATERAL unnest(k.classed, k.own, k.debtor, k.stands) d (loan_id, own, debtor, stands)
+  WHERE k.institution_id = %(i)s AND k.id = %(key)s
+),
+others AS MATERIALIZED (
+  SELECT loan_id FROM touched UNION SELECT loan_id FROM classed UNION SELECT loan_id FROM later
+  {_EVERYONE if whole else ""}
+)"""  # noqa: S608  (constants)
+
+
+def standing(*, whole: bool) -> str:
+    """Where the newest spans are of loans that are worked out before these end: `cut` ends them."""
+    return f"""
+WITH {_others(whole=whole)}
+SELECT array_agg((SELECT s.ctid FROM lending_loanspan s
+  WHERE s.institution_id = %(i)s AND s."on" = p."on" AND s.loan_id = p.loan_id))
+FROM lending_latestspan p WHERE p.institution_id = %(i)s AND p.loan_id = ANY (ARRAY(SELECT loan_id FROM others))
+"""  # noqa: S608  (constants)
+
+
+# By place, whatever statistics say: a book that was first closed a minute ago has none, and any index would be taken.
+CUT: Final = f"""
+{_set(_PLACES)};
+UPDATE lending_loanspan SET through = %(before)s
+WHERE institution_id = %(i)s AND ctid = ANY (%(places)s::tid[]) AND through >= %(on)s;
+{_set(dict.fromkeys(_PLACES, "on"))}
+"""  # noqa: S608  (constants)
+
+
 def states(rules: RiskRules, *, whole: bool) -> str:
-    """Everything of one chunk: spans that end, the spans that begin, in key order, and what that does to the sums."""
-    within = "AND loan_id >= %(since)s AND loan_id < %(until)s"
+    """Everything of one chunk: spans that ended, the spans that begin, in key order, and what that does to the sums."""
     past_due = rules.past_due_sql("s.credit_type", "s.principal", "s.lagging", "s.days_late")
     provision = rules.provision_sql(
         "s.credit_type", "s.sbs_class", "s.principal", "s.recognised_guarantee", "s.guarantee_kind"
@@ -214,30 +256,9 @@ def states(rules: RiskRules, *, whole: bool) -> str:
     step = rules.next_change_sql("s.credit_type", "s.days_late", [low for low, _high in BOUNDS.values()])
     as_it_was = "false" if whole else "o.line_due > %(on)s AND t.loan_id IS NULL AND x.loan_id IS NULL"
     left_out = "" if whole else f'UNION ALL SELECT -1, "on", {_SPAN} FROM old'  # noqa: S608  (constants)
-    everyone = """UNION SELECT l.id FROM lending_loan l
-    WHERE l.institution_id = %(i)s AND l.id >= %(since)s AND l.id < %(until)s AND l.status = 'active'"""
     return f"""
-WITH {_later(within)}
-ended AS MATERIALIZED (SELECT loan_id, "on", {_SPAN} FROM lending_loanspan WHERE {_ENDED} {within}),
-touched AS MATERIALIZED ({_TOUCHED} {within}),
-classed AS MATERIALIZED (
-  SELECT d.* FROM lending_closechunk k
-  CROSS JOIN LATERAL unnest(k.classed, k.own, k.debtor, k.stands) d (loan_id, own, debtor, stands)
-  WHERE k.institution_id = %(i)s AND k.id = %(key)s
-),
-others AS MATERIALIZED (
-  (SELECT loan_id FROM touched UNION SELECT loan_id FROM classed UNION SELECT loan_id FROM later
-   {everyone if whole else ""}) EXCEPT SELECT loan_id FROM ended
-),
-cut AS (
-  UPDATE lending_loanspan s SET through = %(before)s WHERE s.institution_id = %(i)s AND s.ctid = ANY (ARRAY(
-    SELECT (SELECT z.ctid FROM lending_loanspan z WHERE z.institution_id = %(i)s AND z."on" = p."on"
-        AND z.loan_id = p.loan_id AND z.through >= %(on)s)
-    FROM lending_latestspan p
-    WHERE p.institution_id = %(i)s AND p.loan_id = ANY (ARRAY(SELECT loan_id FROM others))))
-  RETURNING s.*
-),
-old AS MATERIALIZED (SELECT * FROM ended UNION ALL SELECT loan_id, "on", {_SPAN} FROM cut),
+WITH {_others(whole=whole)},
+old AS MATERIALIZED (SELECT loan_id, "on", {_SPAN} FROM lending_loanspan WHERE {_ENDED} {_WITHIN}),
 book AS (
   SELECT l.id, l.product_id, l.branch, l.officer_id, l.currency, l.tea, l.credit_type, l.recognised_guarantee,
     l.guarantee_kind, l.judicial_on, x.loan_id IS NOT NULL AS is_taken_back,
@@ -255,7 +276,7 @@ book AS (
       FROM lending_installment n WHERE n.institution_id = %(i)s AND n.loan_id = l.id) END AS fresh
   FROM lending_loan l {_LATER}
   LEFT JOIN old o ON o.loan_id = l.id LEFT JOIN touched t ON t.loan_id = l.id LEFT JOIN classed d ON d.loan_id = l.id
-  WHERE l.institution_id = %(i)s AND l.id = ANY (ARRAY(SELECT loan_id FROM ended UNION ALL SELECT loan_id FROM others))
+  WHERE l.institution_id = %(i)s AND l.id = ANY (ARRAY(SELECT loan_id FROM old UNION SELECT loan_id FROM others))
     AND l.disbursed_on <= %(on)s AND {_ALIVE} AND {_OUTSTANDING} > 0 OFFSET 0
 ),
 stood AS (
@@ -292,7 +313,7 @@ pointed AS (
   ON CONFLICT (institution_id, loan_id) DO UPDATE SET "on" = excluded."on"
 ),
 seen AS (
-  DELETE FROM lending_loanchange WHERE institution_id = %(i)s {within} AND loan_id NOT IN (
+  DELETE FROM lending_loanchange WHERE institution_id = %(i)s {_WITHIN} AND loan_id NOT IN (
     SELECT id FROM lending_loan WHERE institution_id = %(i)s AND disbursed_on > %(on)s
       AND id = ANY (ARRAY(SELECT loan_id FROM touched)))
 ),
