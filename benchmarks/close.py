@@ -87,7 +87,8 @@ FROM sums CROSS JOIN LATERAL (VALUES ('1401', -coalesce(current, 0)), ('1404', -
 
 def run(loans: int = 100_000, rounds: int = 3, seed: int = 20261126, keep: bool = False) -> dict[str, Any]:
     """Loans a second of both sides on one and two connections, their ratios, and the machine beside each."""
-    first = today() - timedelta(days=2 * rounds + 1)  # the last day is left for the pages
+    month_end = today().replace(day=1) - timedelta(days=1)
+    first = month_end - timedelta(days=2 * rounds + 2)  # the last but one is left for the pages
     institution, neighbour = _book(loans, seed, first), pages.book(NEIGHBOUR_LOANS)
     pages.latencies(neighbour, lambda: True)  # pages that do not open say so before the long part
     sides: dict[str, list[dict[str, Any]]] = {f"{side}_{count}": [] for side in (*BARE, "close") for count in (1, 2)}
@@ -95,7 +96,6 @@ def run(loans: int = 100_000, rounds: int = 3, seed: int = 20261126, keep: bool 
         cursor.execute("SELECT pg_backend_pid()")
         backend = int(cursor.fetchone()[0])
     opening = measured(lambda: _close(institution, first, 1), backend)
-    _analyse("lending_loanspan", "lending_latestspan", "lending_debtorspan")  # as autovacuum does before the next night
     active, day, voided = _active(institution), first, 0
     steps: dict[str, Any] = {}
     for _round in range(rounds):
@@ -134,7 +134,8 @@ def run(loans: int = 100_000, rounds: int = 3, seed: int = 20261126, keep: bool 
             },
         },
         "first_close": opening, "runs": sides, "steps_of_the_last": steps,
-        "pages_of_another_institution": _pages_meanwhile(institution, neighbour, day + timedelta(days=1)),
+        "pages_of_another_institution": _pages_meanwhile(institution, neighbour, month_end - timedelta(days=1)),
+        "month_end_2": _month_end(institution, month_end),
         "peak_megabytes": peak_megabytes(),
     }  # fmt: skip
     if not keep:
@@ -217,6 +218,12 @@ def _close(institution: Institution, on: date, count: int) -> None:
     """The close of a day as on the morning after it: only the newest one reminds borrowers."""
     with patch("lending.services.reminders.today", lambda: on):
         close_day(institution_id=institution.pk, actor=SYSTEM, on=on, connections=count)
+
+
+def _month_end(institution: Institution, on: date) -> dict[str, Any]:
+    """The night in which vintages, roll rates and the proof of all sums come on top."""
+    _pay(institution, on)
+    return {**measured(lambda: _close(institution, on, 2)), "steps": _steps(institution, on)}
 
 
 def _pages_meanwhile(institution: Institution, other: Institution, on: date) -> dict[str, Any]:
