@@ -4,23 +4,32 @@ Whatever happens, every answer arrives, late at worst, exactly once.
 """
 
 import json
+import subprocess
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
 import psycopg2
 import pytest
+from django.db import connection
+from django.db.models import Count, Sum
 
+from accounts.clock import today
 from accounts.models import Institution
 from accounts.tenancy.scope import institution_scope
+from lending.models import Loan, PortfolioDay
+from lending.services.closing import statements
 from lending.tests.factories import applicant_of, submitted
-from portal.local.paths import SUPERUSER
+from portal.local.paths import CHECKOUT, SUPERUSER
+from portal.local.site import manage
 from portal.tests.live import LiveAyni
 
 LIVE_ENV = {"OUTBOX_REPUBLISH_SECONDS": "3"}
+LOANS = 30_000  # two chunks
 LATE = 90.0  # seconds; in the demo's own settings thirty more
 
 Submit = Callable[[int], list[UUID]]
@@ -97,6 +106,17 @@ def results_held(live: LiveAyni) -> Iterator[None]:
     holder = psycopg2.connect(live.paths.database_url(SUPERUSER))
     try:
         holder.cursor().execute("LOCK TABLE lending_assessment IN EXCLUSIVE MODE")
+        yield
+    finally:
+        holder.close()
+
+
+@contextmanager
+def nothing_summed_up(live: LiveAyni) -> Iterator[None]:
+    """A close on two connections does all its chunks on one; the other waits."""
+    holder = psycopg2.connect(live.paths.database_url(SUPERUSER))
+    try:
+        holder.cursor().execute("LOCK TABLE lending_portfolioflow IN EXCLUSIVE MODE")
         yield
     finally:
         holder.close()
@@ -181,6 +201,35 @@ def test_a_queue_that_was_lost_is_filled_again(live_ayni, submit):
 
     live_ayni.wait_for(lambda: all_told(live_ayni, keys), LATE, "everybody's answer")
     exactly_once(live_ayni, keys)
+
+
+@pytest.mark.long
+def test_postgresql_crashes_in_the_middle_of_a_close(live_ayni):
+    """Chunks do not wait for the disk: what is lost of one is lost with its mark, and nothing else is."""
+    yesterday = today() - timedelta(days=1)
+    live_ayni.manage("generate_portfolio", "--institution", "cierre", "--loans", str(LOANS))
+    with live_ayni.orm():
+        institution = Institution.objects.get(slug="cierre")
+    command = manage("close_of_business", "--institution", "cierre", "--connections", "2")
+    with nothing_summed_up(live_ayni):
+        closing = subprocess.Popen(command, env=live_ayni.env, cwd=CHECKOUT, stderr=subprocess.PIPE, text=True)
+        done = "SELECT count(*) FROM lending_closechunk HAVING bool_and(done_at IS NOT NULL)"
+        live_ayni.wait_for(lambda: live_ayni.query(done), 60, "all chunks to be done")
+        live_ayni.restart_postgres(crash=True)
+    assert "goes on where it stopped" in closing.communicate(timeout=60)[1]
+    assert closing.returncode == 1
+    assert not live_ayni.query(
+        "SELECT 1 FROM lending_closerun WHERE finished_at IS NOT NULL AND progress ? 'states'"
+        f" AND institution_id = {institution.pk}"
+    )
+
+    live_ayni.manage("close_of_business", "--institution", "cierre")
+    with live_ayni.orm(), institution_scope(institution.pk), connection.cursor() as cursor:
+        cursor.execute(statements.DIFFERENCES, {"i": institution.pk, "on": yesterday})
+        assert cursor.fetchall() == []
+        closed = PortfolioDay.objects.filter(on=yesterday).aggregate(Sum("loans"), Sum("principal"))
+        owing = Loan.objects.filter(status=Loan.Status.ACTIVE, principal_outstanding__gt=0)
+        assert closed == owing.aggregate(loans__sum=Count("pk"), principal__sum=Sum("principal_outstanding"))
 
 
 @pytest.mark.long

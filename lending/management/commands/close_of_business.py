@@ -2,6 +2,7 @@ from datetime import date, timedelta
 from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
+from django.db import OperationalError
 from tqdm import tqdm
 
 from accounts.actors import Actor
@@ -62,6 +63,9 @@ class Command(InstitutionCommand):
                 days = close_through(institution_id=institution.pk, actor=actor, on=on, progress=bar.update, **how)
         except (DomainError, MissingRule) as refusal:
             raise CommandError(f"{institution.slug}: {_words(refusal)}") from refusal
+        except OperationalError as lost:
+            words = "the database is gone; nothing is half-done, and the same command goes on where it stopped"
+            raise CommandError(f"{institution.slug}: {words}. {str(lost).strip()}") from lost
         return [
             {
                 "on": day.on.isoformat(), "loans": day.loans, "seconds": day.seconds,
