@@ -17,9 +17,17 @@ COMPLAINTS: Final = 7_392
 INCIDENTS: Final = 7_393
 
 
+PRODUCT_FILES: Final = 7_321
+
+
 def next_number(model: Any, series: int, first: int = 1, **within: Any) -> int:
     """The next `number` of `model`, among the rows that are `within`, under a lock held to the transaction's end."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(%s, %s::int)", [series, current_institution_id()])
+    take_turns(series)
     last = model.objects.filter(**within).aggregate(last=Max("number"))["last"]
     return max((last or 0) + 1, first)
+
+
+def take_turns(series: int) -> None:
+    """Wait until nobody else of the institution in scope is at this; held to the transaction's end."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s, %s::int)", [series, current_institution_id()])

@@ -59,7 +59,10 @@ def import_bank_file(*, actor: Actor, name: str, content: bytes, provider: str) 
     errors: list[dict[str, Any]] = []
     payments = list(_payments(rows, errors))
     with transaction.atomic():
-        loans = dict(Loan.objects.filter(number__in={one.loan_number for one in payments}).values_list("number", "pk"))
+        # Where one transaction posts the whole file, a cashier may wait for its receipt numbers with one of its loans
+        # in hand: so it takes all of them before the first number, in the order of their keys.
+        named = Loan.objects.select_for_update().filter(number__in={one.loan_number for one in payments})
+        loans = dict(named.order_by("pk").values_list("number", "pk"))
         known = set(
             Repayment.objects.filter(
                 provider=provider, external_ref__in=[one.reference for one in payments]

@@ -39,6 +39,7 @@ from lending.schedules.servicing import ServicedSchedule, ServicingRules
 from lending.selectors.applications import application_for
 from lending.selectors.contracts import contract_for, owner_of
 from lending.selectors.products import moratory_cap, policy_in_force, product_terms, usury_cap
+from lending.services.servicing import lock_loan
 from lending.services.store import keep_sealed
 
 FIRST_NUMBER: Final = 1_001
@@ -168,13 +169,16 @@ def expire_contracts(*, institution_id: int, on: date | None = None) -> int:
 def own_contract(contract_id: UUID, actor: Actor) -> Contract:
     """The contract, locked, for the borrower or for an officer who works on it. Raises NotFound, NotAllowed.
 
-    The application, where there is one, is locked first: everything that changes a contract takes its turn there.
+    What it comes of is locked first, the application or the loan that it refinances: everything that changes a
+    contract takes its turn there.
     """
     contract = contract_for(actor, contract_id)
-    if contract.application_id is None:
+    if contract.restructure is not None:
         if actor.user_id is None or owner_of(contract) != actor.user_id:
             actor.require("lending.make_contract")
+        lock_loan(contract.restructure.loan_id)
         return contract_for(actor, contract_id, lock=True)
+    assert contract.application_id is not None  # one or the other, says the database
     application = application_for(actor, contract.application_id, lock=True)
     _require_party(application, actor)
     contract = contract_for(actor, contract_id, lock=True)

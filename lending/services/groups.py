@@ -88,9 +88,11 @@ def leave_group(*, member_id: int, actor: Actor) -> GroupMember:
     Raises NotAllowed, NotFound, InvalidState.
     """
     actor.require("lending.manage_groups")
-    member = GroupMember.objects.select_for_update().filter(pk=member_id).first()
-    if member is None:
+    group_id = GroupMember.objects.filter(pk=member_id).values_list("group_id", flat=True).first()
+    if group_id is None:
         raise NotFound
+    group = Group.objects.select_for_update().get(pk=group_id)
+    member = GroupMember.objects.select_for_update().get(pk=member_id)
     if member.left_on is not None:
         return member
     owing = GroupLoan.objects.filter(
@@ -100,7 +102,7 @@ def leave_group(*, member_id: int, actor: Actor) -> GroupMember:
         raise InvalidState(_("Tiene un crédito por el que responde el grupo: sale cuando lo termine de pagar."))
     member.left_on = today()
     member.save(update_fields=["left_on"])
-    audit.record(actor, "lending.group.left", Group.objects.get(pk=member.group_id), applicant=member.applicant_id)
+    audit.record(actor, "lending.group.left", group, applicant=member.applicant_id)
     return member
 
 
@@ -111,8 +113,8 @@ def take_loan_in(*, group_id: UUID, actor: Actor, number: int, new_cycle: bool =
     Raises NotAllowed, NotFound, InvalidInput, InvalidState.
     """
     actor.require("lending.manage_groups")
+    loan = Loan.objects.select_for_update().filter(number=number, status__in=OPEN_LOANS).first()
     group = _open_group(group_id)
-    loan = Loan.objects.filter(number=number, status__in=OPEN_LOANS).first()
     if loan is None:
         raise InvalidInput(fields={"number": [_("No hay un crédito por desembolsar o vigente con ese número")]})
     if not GroupMember.objects.filter(group_id=group.pk, applicant_id=loan.applicant_id, left_on=None).exists():

@@ -303,10 +303,10 @@ def cancel_loan(*, loan_id: UUID, actor: Actor, reason: str) -> Loan:
 
 
 def _locked(disbursement_id: UUID) -> Disbursement:
-    """A request and its loan, both locked. Raises NotFound."""
+    """A request and its loan, both locked, in this order: the loan first. Raises NotFound."""
     found = (
         Disbursement.objects.select_related("loan", "loan__contract")
-        .select_for_update(of=("self", "loan"))
+        .select_for_update(of=("loan", "self"))
         .filter(pk=disbursement_id)
         .first()
     )

@@ -16,6 +16,7 @@ from accounts.actors import Actor
 from accounts.clock import today
 from accounts.errors import InvalidInput
 from accounts.models import Institution
+from accounts.numbering import PRODUCT_FILES, take_turns
 from accounts.tenancy.scope import current_institution_id
 from lending.imports.sheets import CellProblem, SheetRefused, read_sheet, renamed
 from lending.models import Opportunity, Product, ProductVersion
@@ -67,6 +68,7 @@ def import_products(*, actor: Actor, name: str, content: bytes, publish: bool = 
     SheetRefused with every cell that is wrong; then nothing was imported.
     """
     actor.require("lending.manage_products")
+    take_turns(PRODUCT_FILES)  # two files may name the same products in another order
     report, problems = ImportReport(), []
     seen: set[str] = set()
     for number, raw in read_sheet(name, content):

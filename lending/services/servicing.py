@@ -208,8 +208,9 @@ def use_advances(*, on: date, limit: int = 500) -> int:
 
     For the nightly close, in the scope of an institution; call it again until it returns 0.
     """
-    waiting = (
-        Loan.objects.filter(status=Status.ACTIVE, advance__gt=0, next_due_on__lte=on)
+    waiting = (  # all of them locked before the first posting holds off the close of the books
+        Loan.objects.select_for_update()
+        .filter(status=Status.ACTIVE, advance__gt=0, next_due_on__lte=on)
         .filter(state_on__lt=on)
         .order_by("pk")
         .values_list("pk", flat=True)[:limit]
