@@ -14,7 +14,7 @@ from lending.money import least_own_part
 from lending.schedules import Amortization, FeeWhen, Schedule
 
 ROLES: Final = {"guarantor": "Aval", "surety": "Fiador solidario", "codebtor": "Codeudor"}  # the paper is in Spanish
-VERSION: Final = "2026-11"  # of the words below; a text that changes gets a new one
+VERSION: Final = "2026-11-27"  # of the words below; a text that changes gets a new one
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,6 +61,7 @@ class Agreement:
     down_payment: Decimal = Decimal(0)  # share of the price that the borrower pays the seller
     guarantors: Sequence[Party] = ()
     refinances: str = ""  # the number of the loan that this one pays, where it does
+    group: str = ""  # the village bank that answered for that loan and answers for this one
 
     @property
     def own_part(self) -> Decimal:
@@ -93,6 +94,7 @@ def summary_of(agreement: Agreement) -> dict[str, Any]:
         "first_due_on": schedule.rows[0].due_on.isoformat(),
         "matures_on": schedule.last_due_on.isoformat(),
         **({"refinances": agreement.refinances} if agreement.refinances else {}),
+        **({"group": agreement.group} if agreement.group else {}),
         "own_insurance": bool(agreement.insurance and agreement.insurance.own),
         **(
             {"own_policy": {"insurer": agreement.insurance.insurer, "number": agreement.insurance.number}}
@@ -158,7 +160,12 @@ def _lines(agreement: Agreement) -> list[tuple[str, str]]:
         ("Comisiones", _fees(schedule)),
         ("Gastos de terceros", "Ninguno"),
         ("Penalidades", "Ninguna"),
-        ("Garantías", "Personales, de quienes siguen" if agreement.guarantors else "Ninguna"),
+        ("Garantías", "Personales, de quienes siguen" if agreement.guarantors or agreement.group else "Ninguna"),
+        *(
+            [("Banco comunal", f"{agreement.group}; sus integrantes responden por todo el préstamo")]
+            if agreement.group
+            else []
+        ),
         *((one.role, f"{one.name}, {one.document}; responde {one.answers_for}") for one in agreement.guarantors),
         ("Impuesto a las transacciones financieras (ITF)", f"{itf} de cada movimiento; no es parte de la TCEA"),
         ("Total que pagarás si pagas en las fechas del cronograma", format_money(totals.total)),
@@ -243,6 +250,7 @@ def _clauses(agreement: Agreement) -> list[tuple[str, str]]:
             " antes: se puede pedir una reprogramación.",
         ),
         *_who_answers(agreement.guarantors),
+        *_group_answers(agreement.group),
         (
             "Cómo se aplica un pago",
             "Primero la cuota más antigua; dentro de cada una: interés moratorio, comisiones, seguro, interés y"
@@ -288,6 +296,20 @@ def _who_answers(guarantors: Sequence[Party]) -> list[tuple[str, str]]:
             + ": si no pagas, la entidad puede cobrarles, hasta donde dice esta hoja, sin tener que cobrarte antes a ti"
             " (Código Civil, arts. 1186 y 1883). Quien paga por ti puede cobrarte lo que pagó. Cada persona lee esta"
             " hoja y firma antes que el titular, con un código que llega a su propio celular o correo.",
+        )
+    ]
+
+
+def _group_answers(group: str) -> list[tuple[str, str]]:
+    """A new debt has the guarantees of the old one only where it is agreed (art. 1283)."""
+    if not group:
+        return []
+    return [
+        (
+            "Tu banco comunal",
+            f"{group} responde por el crédito que este paga y sigue respondiendo por este: si no pagas, la entidad"
+            " puede cobrar lo que debas a cualquiera de sus integrantes (Código Civil, arts. 1183, 1186 y 1283). Nadie"
+            " sale del grupo, ni el grupo se cierra, mientras debas este préstamo.",
         )
     ]
 

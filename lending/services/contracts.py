@@ -278,7 +278,7 @@ def _made(basis: Basis, actor: Actor, guarantors: Sequence[Named]) -> Contract:
 def write_contract(
     actor: Actor, *, applicant: Applicant, product: str, product_version_id: UUID | None, schedule: Schedule,
     moratory: Decimal, on: date, valid_until: date, insurance: paper.Policy | None = None, refinances: str = "",
-    down_payment: Decimal = ZERO, guarantors: Sequence[Named] = (), **links: Any,
+    down_payment: Decimal = ZERO, guarantors: Sequence[Named] = (), group: str = "", **links: Any,
 ) -> Contract:  # fmt: skip
     """A contract ready to be read: its words, figures, hash and sealed PDF. `links` say what it comes of."""
     institution = Institution.objects.get(pk=current_institution_id())
@@ -315,6 +315,7 @@ def write_contract(
             for one in guarantors
         ],
         refinances=refinances,
+        group=group,
     )
     contract = Contract(
         institution_id=institution.pk,

@@ -130,6 +130,23 @@ def take_loan_in(*, group_id: UUID, actor: Actor, number: int, new_cycle: bool =
     return taken
 
 
+def answering_group(loan_id: UUID) -> str:
+    """The name of the open group that answers for a loan; empty without one."""
+    kept = GroupLoan.objects.filter(loan_id=loan_id, group__closed_on=None)
+    return kept.values_list("group__name", flat=True).first() or ""
+
+
+def answer_on(old: Loan, new: Loan, actor: Actor) -> None:
+    """The group of a loan that was refinanced answers for the new one, in the same round; in the caller's transaction,
+    who holds the old loan."""
+    kept = GroupLoan.objects.filter(loan_id=old.pk, group__closed_on=None).first()
+    if kept is None:
+        return
+    group = Group.objects.select_for_update().get(pk=kept.group_id)
+    GroupLoan.objects.create(group=group, loan=new, cycle=kept.cycle)
+    audit.record(actor, "lending.group.loan_added", group, loan=new.pk, cycle=kept.cycle, refinances=old.pk)
+
+
 @transaction.atomic
 def close_group(*, group_id: UUID, actor: Actor) -> Group:
     """End a group and everybody's place in it, once it answers for no loan any more. Safe to repeat.

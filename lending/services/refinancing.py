@@ -30,7 +30,7 @@ from lending.schedules import InvalidTerms, LoanTerms, build_schedule
 from lending.schedules.contract import read_request, write_request
 from lending.selectors.loans import LoanFacts, in_order
 from lending.services.contracts import Named, cancel_open, check_cap, moratory_rate, named_in, write_contract
-from lending.services.groups import take_guarantees
+from lending.services.groups import answer_on, answering_group, take_guarantees
 from lending.services.servicing import LoanWork, begin_work, settle
 
 
@@ -75,16 +75,18 @@ def contract_of(
 ) -> Contract:
     """The same with the loan locked already.
 
-    Who answers for the old loan is named in it, and signs it too; `guarantors` are others in their place.
+    Who answers for the old loan is named in it, and signs it too; `guarantors` are others in their place. Its village
+    bank is named as well, and answers on.
     """
     if row.status != Restructure.Status.AUTHORISED:
         raise InvalidState(_("Esta refinanciación no espera una firma."))
     _refuse_the_past(work, on)
     last = row.contracts.order_by("-number").first()
     standing = last if last is not None and last.status != Contract.Status.CANCELLED else None
-    payoff = work.state(on).payoff.total
+    payoff, group = work.state(on).payoff.total, answering_group(row.loan_id)
     if standing is not None:
-        if standing.valid_until == on and standing.amount == payoff and guarantors is None:
+        same = (standing.valid_until, standing.amount, standing.summary.get("group", "")) == (on, payoff, group)
+        if same and guarantors is None:
             return standing
         cancel_open(standing, actor, "renewed")
     old = work.loan
@@ -105,14 +107,15 @@ def contract_of(
         actor, applicant=old.applicant, product=_("Refinanciación, %(product)s") % {"product": old.product.name},
         product_version_id=old.product_version_id, schedule=schedule, moratory=moratory_rate(on), on=on, valid_until=on,
         refinances=loan_code(Institution.objects.get(pk=old.institution_id), old.number), guarantors=guarantors,
-        restructure=row,
+        group=group, restructure=row,
     )  # fmt: skip
 
 
 def refinance(work: LoanWork, row: Restructure, contract: Contract) -> Loan:
     """Pays the old loan with the new one of a contract that was signed; the new one is returned active.
 
-    The acts are those of who proposed and who authorised. Raises InvalidState when what is owed is not what was signed.
+    The acts are those of who proposed and who authorised. Raises InvalidState when what is owed, or the group that
+    answers for it, is not what was signed.
     """
     old = work.loan
     _refuse_the_past(work, row.on)
@@ -122,6 +125,12 @@ def refinance(work: LoanWork, row: Restructure, contract: Contract) -> Loan:
             _("Lo que se debe cambió desde que se preparó el contrato. Prepáralo otra vez y fírmalo."),
             code="contract_changed",
         )
+    if answering_group(old.pk) != contract.summary.get("group", ""):
+        raise InvalidState(
+            _("El banco comunal que responde por el crédito cambió desde que se preparó el contrato. Prepáralo otra vez"
+              " y fírmalo."),
+            code="contract_changed",
+        )  # fmt: skip
     deferred = work.before.deferred
     paid = Repayment.objects.create(
         institution_id=old.institution_id, loan=old, number=next_number(Repayment, RECEIPTS, 1),
@@ -158,6 +167,7 @@ def refinance(work: LoanWork, row: Restructure, contract: Contract) -> Loan:
     )  # fmt: skip
     actor = Actor.system("refinancing", institution_id=new.institution_id)
     take_guarantees(contract, new, actor, row.on)
+    answer_on(old, new, actor)
     audit.record(
         actor,
         "lending.loan.booked",

@@ -6,15 +6,18 @@ from decimal import Decimal
 import pytest
 from django.urls import reverse
 
+from accounts.clock import today
 from accounts.crypto import lookup_hash
 from accounts.errors import InvalidInput, InvalidState, NotAllowed, NotFound
 from accounts.models import AuditEntry, User
 from accounts.tenancy.scope import institution_scope
 from accounts.tests.fixtures import OutsideClient
-from lending.models import Applicant, GroupLoan, GroupMember, Guarantee, Installment, Loan
+from lending.models import Applicant, GroupLoan, GroupMember, Guarantee, Installment, Loan, Restructure
 from lending.selectors.groups import meeting_days, meeting_sheet
 from lending.services import groups
-from lending.tests.loans import START, active_loan
+from lending.services.refinancing import prepare_contract
+from lending.services.restructures import approve_restructure, refinance_loan
+from lending.tests.loans import START, active_loan, legal_caps, sign_refinancing, staff
 
 
 @pytest.fixture
@@ -202,3 +205,88 @@ def test_lists_cost_the_same_for_many(institution, flores, officer, lent, client
                 assert desk.get(place).status_code == 200
             counts[place].append(len(queries))
     assert all(few == many for few, many in counts.values()), counts
+
+
+class TestRefinancing:
+    """The loan that replaces a member's loan stays under the group's word."""
+
+    @pytest.fixture
+    def old(self, institution, flores, officer) -> Loan:
+        start = today() - timedelta(days=40)
+        legal_caps(start)
+        legal_caps(today())
+        loan = active_loan(institution, disbursed_on=start, on=start)
+        groups.add_member(group_id=flores.pk, actor=officer, **document_of(loan.applicant))
+        return loan
+
+    @pytest.fixture
+    def authorised(self, institution, old):
+        def authorise() -> Restructure:
+            row = refinance_loan(
+                loan_id=old.pk, actor=staff(institution, "officer"), installments=10, tea=Decimal("0.30"),
+                reason="perdió la cosecha por la helada",
+            )  # fmt: skip
+            return approve_restructure(restructure_id=row.pk, actor=staff(institution, "approver"))
+
+        return authorise
+
+    def test_the_group_answers_on_and_its_contract_says_so(
+        self, institution, flores, officer, old, authorised, client_as
+    ):
+        groups.take_loan_in(group_id=flores.pk, actor=officer, number=old.number)
+        groups.take_loan_in(
+            group_id=flores.pk, actor=officer, number=active_loan_of_another(flores, officer), new_cycle=True
+        )
+        row = authorised()
+        contract = row.contracts.get()
+        assert contract.summary["group"] == "Las Flores"
+        words = {line["label"]: line["value"] for line in contract.summary["lines"]}
+        assert words["Garantías"] == "Personales, de quienes siguen"
+        assert words["Banco comunal"].startswith("Las Flores;")
+        assert "Tu banco comunal" in {clause["title"] for clause in contract.summary["clauses"]}
+        page = client_as(officer).get(reverse("lending:desk_contract", args=["qori", contract.pk]))
+        assert "Las Flores responde por el crédito que este paga" in page.content.decode()
+        new = sign_refinancing(row, on=today())
+        kept = GroupLoan.objects.get(loan=new)
+        assert (kept.group_id, kept.cycle) == (flores.pk, 1)
+        entry = AuditEntry.objects.get(event="lending.group.loan_added", body__contains=str(new.pk))
+        assert f'"refinances":"{old.pk}"' in entry.body.replace(" ", "")
+        sheet = meeting_sheet(flores.pk, today())
+        line = next(line for line in sheet.lines if line.name == old.applicant.full_name)
+        assert (line.loan_id, line.capital) == (new.pk, new.principal)
+        shown = client_as(officer).get(reverse("lending:desk_loan", args=["qori", new.pk])).content.decode()
+        assert reverse("lending:desk_group", args=["qori", flores.pk]) in shown
+        Loan.objects.exclude(pk=new.pk).filter(status="active").update(status="paid")
+        with pytest.raises(InvalidState):
+            groups.close_group(group_id=flores.pk, actor=officer)
+        with pytest.raises(InvalidState):
+            groups.leave_group(member_id=line.member_id, actor=officer)
+        Loan.objects.update(status="paid")
+        groups.close_group(group_id=flores.pk, actor=officer)
+
+    def test_without_a_group_nothing_is_said_of_one(self, old, authorised):
+        row = authorised()
+        contract = row.contracts.get()
+        assert "group" not in contract.summary
+        assert "Banco comunal" not in {line["label"] for line in contract.summary["lines"]}
+        assert not GroupLoan.objects.filter(loan=sign_refinancing(row, on=today())).exists()
+
+    def test_taken_in_since_the_contract_was_prepared_it_is_prepared_again(self, flores, officer, old, authorised):
+        row = authorised()
+        groups.take_loan_in(group_id=flores.pk, actor=officer, number=old.number)
+        with pytest.raises(InvalidState) as refusal:
+            sign_refinancing(row, on=today())
+        assert refusal.value.code == "contract_changed"
+        old.refresh_from_db()
+        assert old.status == "active"
+        again = prepare_contract(restructure_id=row.pk, actor=officer)
+        assert again.summary["group"] == "Las Flores"
+        assert prepare_contract(restructure_id=row.pk, actor=officer) == again
+        assert GroupLoan.objects.filter(loan=sign_refinancing(row, on=today())).exists()
+
+
+def active_loan_of_another(group, officer) -> int:
+    """The number of a second member's loan."""
+    loan = active_loan(group.institution)
+    groups.add_member(group_id=group.pk, actor=officer, **document_of(loan.applicant))
+    return loan.number
