@@ -96,6 +96,7 @@ class Affordability:
     missing: tuple[str, ...] = ()  # facts without which the surplus is unknown
     campaign_cost: Decimal = ZERO  # farm, a campaign, verified
     harvest_month: int | None = None
+    income_kept: Decimal = Decimal(1)  # what a bad year leaves of each further sol of income
 
     @property
     def is_known(self) -> bool:
@@ -106,7 +107,9 @@ class Affordability:
         """What comes in each month after the costs of earning it, verified; None where the table does not say."""
         amounts = [row.verified for row in self.rows if row.code not in _AFTER_INCOME]
         known = [amount for amount in amounts if amount is not None]
-        return sum(known, ZERO) if known and len(known) == len(amounts) else None
+        if len(known) < len(amounts) or (not self.rows and self.surplus_verified):  # unanswered; only the surplus given
+            return None
+        return sum(known, ZERO)
 
     @property
     def other_installments(self) -> Decimal:
@@ -143,6 +146,7 @@ class Affordability:
             "missing": list(self.missing),
             "campaign_cost": _text(self.campaign_cost),
             "harvest_month": self.harvest_month,
+            "income_kept": str(self.income_kept),
         }
 
     @classmethod
@@ -164,6 +168,7 @@ class Affordability:
             missing=tuple(data["missing"]),
             campaign_cost=_decimal(data["campaign_cost"]) or ZERO,
             harvest_month=data["harvest_month"],
+            income_kept=Decimal(data.get("income_kept", 1)),
         )
 
 
@@ -204,6 +209,7 @@ def assess(
         missing=tuple(verified_column.missing),
         campaign_cost=verified_column.campaign_cost() if is_farm else ZERO,
         harvest_month=None if harvest_month is None else int(harvest_month),
+        income_kept=1 - policy.income_drop,
     )
 
 

@@ -110,7 +110,8 @@ def _against(
     if pd is not None and pd > policy.pd_max:
         reasons.append(Reason("risk_too_high", BLOCK))
     if not any(match.eligible for match in matches):
-        unaffordable = [reason for match in matches for reason in match.blocks if reason.code in UNAFFORDABLE]
+        alone = [match for match in matches if all(reason.code in UNAFFORDABLE for reason in match.blocks)]
+        unaffordable = [reason for match in alone for reason in match.blocks]
         if unaffordable and affordability.is_known:
             reasons.append(unaffordable[0])
     return reasons

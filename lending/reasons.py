@@ -71,6 +71,13 @@ def reason_advice(code: str, params: Mapping[str, Any] | None = None) -> str:
     return str(template) % _shown(params or {}) if template else ""
 
 
+def why_not(reasons: Iterable[Reason]) -> str:
+    """Why a product does not match and what would change it; without a block, what has to be answered first."""
+    told = list(reasons)
+    told = [one for one in told if one.tone == BLOCK] or [one for one in told if one.tone == VERIFY and one.advice]
+    return " ".join(f"{one.text} {one.advice}".strip() for one in told)
+
+
 def label(code: str) -> str | Promise:
     """The name of a line of the affordability table, or of a declared fact."""
     return LABELS.get(code, code)
@@ -243,20 +250,26 @@ ADVICE: Final[dict[str, str | Promise]] = {
     "score_low": gettext_lazy("Te faltan %(gap)s puntos: mira qué puede subir tu puntaje."),
     "score_too_low": gettext_lazy("Te faltan %(gap)s puntos: mira qué puede subir tu puntaje."),
     "age_below": gettext_lazy("Podrás pedirlo al cumplirlos."),
-    "age_above": gettext_lazy("Un plazo más corto o un cotitular puede servir: pregúntale a un asesor."),
+    "age_above": gettext_lazy("Un cotitular más joven puede servir: pregúntale a un asesor."),
     "activity_short": gettext_lazy("Podrás pedirlo en %(gap)s meses."),
     "creditors_many": gettext_lazy("Al terminar de pagar a %(gap)s, podrías pedirlo."),
     "too_many_creditors": gettext_lazy("Al terminar una deuda, tu pedido será más fácil de aprobar."),
     "nothing_left": gettext_lazy("Terminar una deuda o subir tus ingresos lo cambiaría."),
     "nothing_left_in_bad_months": gettext_lazy("Terminar una deuda o subir tus ingresos lo cambiaría."),
     "over_indebted": gettext_lazy("Al terminar de pagar una deuda, podrías pedirlo."),
-    "not_affordable": gettext_lazy("Con %(missing)s soles más libres al mes te alcanzaría."),
+    "not_affordable": gettext_lazy(
+        "Te alcanzaría con %(missing)s soles más de ingreso al mes, o menos en otras cuotas."
+    ),
+    "not_affordable_now": gettext_lazy("Terminar una deuda o subir tus ingresos lo cambiaría."),
     "income_unknown": gettext_lazy("Responde cuánto ganas o vendes y lo calculamos."),
     "income_missing": gettext_lazy("Responde cuánto ganas o vendes y lo calculamos."),
     "expenses_assumed": gettext_lazy("Respóndelas y el cálculo será el tuyo."),
     "less_than_asked": gettext_lazy("Es lo más que te alcanza sin apuros con lo que te queda libre."),
     "harvest_out_of_term": gettext_lazy("Pídelo de %(shortest)s a %(longest)s meses antes de cosechar."),
     "region_not_served": gettext_lazy("Mira las entidades que atienden en tu departamento."),
+    "other_segment": gettext_lazy("Si es lo tuyo, pídelo en una solicitud para %(segment)s."),
+    "sector_not_served": gettext_lazy("Mira los créditos que atienden tu rubro."),
+    "crop_not_served": gettext_lazy("Mira los créditos que financian tu cultivo."),
     "rate_above_cap": gettext_lazy("La entidad debe bajar su tasa."),
     "tea_above_cap": gettext_lazy("Baja la tasa máxima a %(cap)s o menos y publica de nuevo."),
     "cap_missing": gettext_lazy("Carga el tope legal del periodo, con su norma, y publica de nuevo."),

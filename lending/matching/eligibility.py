@@ -1,6 +1,7 @@
 """Whether a product is open to a person at all, rule by rule."""
 
 from collections.abc import Callable, Iterator
+from typing import Final
 
 from lending.matching.products import (
     ApplicantProfile,
@@ -11,6 +12,8 @@ from lending.matching.products import (
 )
 from lending.reasons import BLOCK, VERIFY, Reason
 
+# Where nothing is worked out: a loan for others, one that nobody may be offered, and ages no advice mends.
+NOT_THEIRS: Final = frozenset({"other_segment", "cap_missing", "rate_above_cap", "age_above"})
 Rule = Callable[[ApplicantProfile, ProductTerms], Iterator[Reason]]
 
 

@@ -6,7 +6,7 @@ from decimal import ROUND_CEILING, ROUND_DOWN, ROUND_HALF_UP, Decimal
 from typing import Any
 
 from lending.affordability import Affordability, CapacityPolicy, largest_installment, room_by_income
-from lending.matching.eligibility import eligibility, harvest_terms, longest_term_at_age
+from lending.matching.eligibility import NOT_THEIRS, eligibility, harvest_terms, longest_term_at_age
 from lending.matching.products import (
     ApplicantProfile,
     MatchingPolicy,
@@ -18,7 +18,7 @@ from lending.matching.products import (
     price,
 )
 from lending.matching.ranking import WEIGHED, expected_return, inside_bound
-from lending.money import ZERO, round_money, to_centimos
+from lending.money import CENT, ZERO, round_money, to_centimos
 from lending.reasons import BAD, BLOCK, GOOD, INFO, VERIFY, Reason
 from lending.schedules import Schedule, build_schedule
 
@@ -103,17 +103,19 @@ def match_lenders(asked: Sequence[Asked]) -> list[Match]:
 
 def _answer(profile: ApplicantProfile, product: ProductTerms, policy: MatchingPolicy) -> Match:
     reasons = eligibility(profile, product, policy)
-    if any(reason.tone == BLOCK for reason in reasons):
+    blocks = {reason.code for reason in reasons if reason.tone == BLOCK}
+    if blocks & NOT_THEIRS:
         return _no(product, reasons)
     if not profile.affordability.is_known:
         return _no(product, [*reasons, Reason("income_unknown", VERIFY)])
     tea = price(profile.pd, product, policy)
+    if blocks:
+        changed = _Search(_advised(profile, product, blocks), product, policy.capacity, tea)
+        return _no(product, [*reasons, *changed.too_dear()])
     search = _Search(profile, product, policy.capacity, tea)
-    if search.room <= 0:
-        return _no(product, [*reasons, _nothing_left(profile.affordability, policy.capacity)])
-    schedule = search.best()
+    schedule = search.best() if search.room > 0 else None
     if schedule is None:
-        return _no(product, [*reasons, search.shortfall()])
+        return _no(product, [*reasons, *search.too_dear()])
     term = search.term_of(schedule)
     return Match(
         product_id=product.product_id,
@@ -131,11 +133,24 @@ def _answer(profile: ApplicantProfile, product: ProductTerms, policy: MatchingPo
     )
 
 
-def _nothing_left(affordability: Affordability, capacity: CapacityPolicy) -> Reason:
+def _advised(profile: ApplicantProfile, product: ProductTerms, blocks: set[str]) -> ApplicantProfile:
+    """The person who did what the advice on these blocks says, as far as the amount and the term depend on it."""
+    return replace(
+        profile,
+        amount=max(profile.amount, product.amount_min),
+        harvest_month=None if "harvest_out_of_term" in blocks else profile.harvest_month,
+    )
+
+
+def nothing_left(affordability: Affordability, capacity: CapacityPolicy) -> Reason:
+    """Why there is no room for any installment."""
+    by_debts = room_by_income(affordability, capacity)
     if (affordability.surplus_verified or ZERO) <= 0:
         return Reason("nothing_left", BLOCK)
     if (affordability.surplus_stressed or ZERO) <= 0:
         return Reason("nothing_left_in_bad_months", BLOCK)
+    if by_debts is None or by_debts > 0:  # less than a céntimo is left
+        return Reason("nothing_left", BLOCK)
     income = affordability.net_income or ZERO
     share = affordability.other_installments / income if income > 0 else Decimal(1)
     limit = capacity.installments_to_income
@@ -233,31 +248,42 @@ class _Search:
         too_much = _first_true(lambda count: not self.fits(self.build(count * step, term)), low + 1, high + 1)
         return (too_much - 1) * step
 
-    def shortfall(self) -> Reason:
-        """How far the smallest loan over the longest term is from what the person can pay."""
+    def too_dear(self) -> list[Reason]:
+        """Why not even the smallest loan is within what the person can pay, and how far it is; empty where it is."""
         if not self.terms:
-            return Reason("age_above", BLOCK, {"maximum": self.product.age_max})
-        smallest = self.build(self.product.amount_min, self.terms[-1])
-        monthly = smallest.installment
-        if not self.level:
-            own_money = _campaign_money(smallest, self.profile.affordability)
-            monthly = (smallest.totals.total - own_money) / self.term_of(smallest)
-        needed = [
-            monthly / self.capacity.installment_to_surplus - (self.profile.affordability.surplus_verified or ZERO),
-            monthly / self.capacity.installment_to_stressed - (self.profile.affordability.surplus_stressed or ZERO),
+            return [Reason("age_above", BLOCK, {"maximum": self.product.age_max})]
+        installment = min(map(self.needed, self.terms[-1:] if self.level else self.terms))
+        if self.room > 0 and installment <= self.room:
+            return []
+        affordability, capacity = self.profile.affordability, self.capacity
+        missing = [
+            installment / capacity.installment_to_surplus - (affordability.surplus_verified or ZERO),
+            (installment / capacity.installment_to_stressed - (affordability.surplus_stressed or ZERO))
+            / (affordability.income_kept or 1),
         ]
-        by_income = room_by_income(self.profile.affordability, self.capacity)
+        by_income = room_by_income(affordability, capacity)
         if by_income is not None:
-            needed.append((monthly - by_income) / self.capacity.installments_to_income)
-        return Reason(
+            missing.append((installment - by_income) / capacity.installments_to_income)
+        far = Reason(
             "not_affordable",
             BLOCK,
             {
-                "installment": monthly.quantize(ZERO, rounding=ROUND_HALF_UP),
+                "installment": installment,
                 "room": self.room,
-                "missing": int(max(needed).to_integral_value(ROUND_CEILING)),
+                "missing": int(max(missing).to_integral_value(ROUND_CEILING)),
             },
         )
+        return [far] if self.room > 0 else [nothing_left(affordability, capacity), far]
+
+    def needed(self, term: int) -> Decimal:
+        """The room that the smallest loan asks for over a term, soles a month."""
+        smallest = self.build(self.product.amount_min, term)
+        if self.level:
+            return smallest.installment
+        own_money = _campaign_money(smallest, self.profile.affordability)
+        monthly = (smallest.totals.total - own_money) / self.term_of(smallest)
+        regular = max((row.total for row in smallest.rows[:-1]), default=ZERO)
+        return max(regular, monthly.quantize(CENT, rounding=ROUND_CEILING))
 
 
 def _campaign_money(schedule: Schedule, affordability: Affordability) -> Decimal:

@@ -18,6 +18,14 @@ if TYPE_CHECKING:
 Int64 = NDArray[np.int64]
 Float64 = NDArray[np.float64]
 _HALF: Final = RATE_SCALE // 2
+_FITS: Final = 2**63 - RATE_SCALE
+
+
+def _share(amount: Int64, rate: Any) -> Int64:
+    """Céntimos of an amount at a rate in units of 1e-10; years of interest on a large loan pass 64 bits on the way."""
+    if amount.size and int(amount.max()) * int(np.max(rate)) >= _FITS:
+        return ((amount.astype(object) * rate + _HALF) // RATE_SCALE).astype(np.int64)
+    return (amount * rate + _HALF) // RATE_SCALE
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,9 +76,9 @@ class Search:
 
     def charges(self, balance: Int64, rate: Int64, insurance_rate: int) -> tuple[Int64, Int64]:
         """Interest and insurance of a period in céntimos; rates in units of 1e-10."""
-        interest = (balance * rate + _HALF) // RATE_SCALE
+        interest = _share(balance, rate)
         insured = balance + interest if self.plus_interest else balance
-        return interest, (insured * insurance_rate + _HALF) // RATE_SCALE
+        return interest, _share(insured, insurance_rate)
 
     def offers(
         self, people: NDArray[np.intp], amount: Int64, terms: Int64, installment: Int64, payments: Int64,

@@ -1,6 +1,6 @@
 """Very many people from a file matched to an institution's products, at once. Reads; writes nothing of its own."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Final
@@ -10,17 +10,19 @@ from django.utils.translation import gettext as _
 from accounts.actors import Actor
 from accounts.errors import DomainError, InvalidInput
 from lending import facts as declared_facts
-from lending.affordability import assess
+from lending.affordability import assess, largest_installment
 from lending.facts import FACTS
 from lending.imports.sheets import CellProblem, SheetRefused, read_sheet
 from lending.matching import ApplicantProfile, ProductTerms
 from lending.matching.batch import UNKNOWN, Applicants, match_many
+from lending.matching.eligibility import eligibility
+from lending.matching.engine import nothing_left
 from lending.matching.told import no_offer_reason, offer_reasons, tell
 from lending.money import from_centimos
-from lending.reasons import SEGMENTS
+from lending.reasons import BLOCK, SEGMENTS, VERIFY, Reason, why_not
 from lending.schedules.arrays import TEA_SCALE
 from lending.selectors.products import activity_months, policy_in_force, stress_policy
-from lending.services.evaluation import terms_in_force
+from lending.services.evaluation import Terms, terms_in_force
 from scoring import registry
 
 MOST_ROWS: Final = 200_000
@@ -85,17 +87,20 @@ def match_file(*, actor: Actor, name: str, content: bytes, top: int = 5, score: 
     people = Applicants.from_profiles(profiles, terms.matching.capacity)
     best = match_many(people, terms.products, terms.matching, top=top)
     references = [reference for reference, *_rest in read]
-    lines = _lines(references, people, terms.products, best, top)
+    lines = _lines(references, people, terms.products, best, top, lambda person: _why_none(profiles[person], terms))
     return Matched(len(read), int((best.offers > 0).sum()), lines)
 
 
-def _lines(references: list[str], people: Applicants, products: Any, best: Any, top: int) -> Iterator[list[Any]]:
+def _lines(
+    references: list[str], people: Applicants, products: Any, best: Any, top: int, why_none: Callable[[int], str]
+) -> Iterator[list[Any]]:
     told = tell(people, products, best)
     listed: list[ProductTerms] = list(products)
     for person, reference in enumerate(references):
         none = no_offer_reason(people, best, person)
         if none is not None:
-            yield [reference, "", "", "", "", "", "", "", "", none.text]
+            words = why_not([none]) if best.open[person] else why_none(person)
+            yield [reference, "", "", "", "", "", "", "", "", words]
             continue
         for slot in range(top):
             place = int(best.product[person, slot])
@@ -108,6 +113,24 @@ def _lines(references: list[str], people: Applicants, products: Any, best: Any, 
                 int(best.term_months[person, slot]), Decimal(int(best.tea[person, slot])) / TEA_SCALE, *money,
                 round(float(best.tcea[person, slot]), 6), words,
             ]  # fmt: skip
+
+
+def _why_none(profile: ApplicantProfile, terms: Terms) -> str:
+    """Why no product is open to somebody and what would change it: of the product that asks for least."""
+    table, policy = profile.affordability, terms.matching
+    if not table.is_known:
+        return why_not([Reason("income_unknown", VERIFY)])
+    if largest_installment(table, policy.capacity) <= 0:
+        return why_not([nothing_left(table, policy.capacity)])
+    answers = [
+        (product.name, [one for one in eligibility(profile, product, policy) if one.tone == BLOCK])
+        for product in terms.products
+        if product.segment == profile.segment
+    ]
+    if not answers:
+        return why_not([Reason("no_product_fits", BLOCK)])
+    name, blocks = min(answers, key=lambda answer: len(answer[1]))
+    return f"{name}: {why_not(blocks)}"
 
 
 def _read(row: Mapping[str, str]) -> tuple[str, str, int | None, dict[str, Any]]:

@@ -30,6 +30,24 @@ def test_everybody_gets_offers_or_a_reason(institution, ready, manager):
     assert "no queda libre" in lines[1][-1]
 
 
+def test_who_gets_nothing_is_told_why_and_what_would_change_it(institution, ready, manager):
+    rows = (
+        "unknown,household,40,08,3000,12,,,",
+        "debts,household,40,08,3000,12,3000,800,1230",
+        "little,household,40,08,100,12,3200,1100,0",
+        "dear,household,40,08,3000,12,900,850,0",
+    )
+    content = "\n".join((HEAD, *rows)).encode()
+    told = {line[0]: line[-1] for line in match_file(actor=manager, name="p.csv", content=content).lines}
+    assert told["unknown"] == (
+        "Falta saber tus ingresos para calcular una cuota que puedas pagar. Responde cuánto ganas o vendes y lo "
+        "calculamos."
+    )
+    assert told["debts"].startswith("Tus cuotas de ahora usan 41 de cada 100 soles que ganas, y el límite es 40.")
+    assert "Podrías pedirlo desde" in told["little"]
+    assert all(words.count(".") > 1 for words in told.values())
+
+
 def test_without_a_score_everybody_is_matched_at_the_dearest(institution, ready, manager):
     [line, _none] = match_file(actor=manager, name="p.csv", content=FILE, score=False).lines
     assert line[5] == factories.ProductVersionFactory.tea_max

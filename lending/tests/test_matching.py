@@ -197,24 +197,21 @@ class TestAmountAndTerm:
         poor = assess("enterprise", {"monthly_sales": Decimal(1000), "monthly_purchases": Decimal(400),
                                      "business_expenses": Decimal(0), "household_expenses": Decimal(700),
                                      "other_installments": Decimal(0)})  # fmt: skip
-        assert codes(one(shopkeeper(affordability=poor), product())) == ["nothing_left"]
-        tight = assess("enterprise", {"monthly_sales": Decimal(1000), "monthly_purchases": Decimal(200),
-                                      "business_expenses": Decimal(0), "household_expenses": Decimal(650),
-                                      "other_installments": Decimal(0)})  # fmt: skip
+        assert codes(one(shopkeeper(affordability=poor), product())) == ["nothing_left", "not_affordable"]
+        facts = {"monthly_sales": Decimal(1000), "monthly_purchases": Decimal(200), "business_expenses": Decimal(0),
+                 "household_expenses": Decimal(650), "other_installments": Decimal(0)}  # fmt: skip
+        tight = assess("enterprise", facts)
         answer = one(shopkeeper(affordability=tight), product(amount_min=Decimal(3000)))
         [reason] = answer.blocks
         assert reason.code == "not_affordable"
-        missing = Decimal(reason.params["missing"])
-        richer = replace(tight, surplus_verified=tight.surplus_verified + missing,
-                         surplus_stressed=tight.surplus_stressed + missing)  # fmt: skip
-        assert one(shopkeeper(affordability=richer), product(amount_min=Decimal(3000))).eligible
-        almost = replace(richer, surplus_stressed=richer.surplus_stressed - 2,
-                         surplus_verified=richer.surplus_verified - 2)  # fmt: skip
-        assert not one(shopkeeper(affordability=almost), product(amount_min=Decimal(3000))).eligible
+        facts, missing = {**facts, "other_income": Decimal(0)}, Decimal(reason.params["missing"])
+        for more, enough in ((missing, True), (missing - 2, False)):
+            table = assess("enterprise", facts | {"other_income": more})
+            assert one(shopkeeper(affordability=table), product(amount_min=Decimal(3000))).eligible is enough
 
     def test_bad_months_alone_can_leave_nothing(self):
         thin = replace(SHOP, surplus_stressed=Decimal(-5))
-        assert codes(one(shopkeeper(affordability=thin), product())) == ["nothing_left_in_bad_months"]
+        assert codes(one(shopkeeper(affordability=thin), product())) == ["nothing_left_in_bad_months", "not_affordable"]
 
     def test_an_unknown_income_is_not_refused_but_not_priced_either(self):
         answer = one(shopkeeper(affordability=assess("enterprise", {})), product())
@@ -383,8 +380,9 @@ def test_debts_over_the_limit_of_income_are_a_no_of_their_own():
     assert table.net_income == 3000
     asked = shopkeeper(segment="household", affordability=table)
     answer = one(asked, product(segment="household"))
-    [block] = answer.blocks
+    block, far = answer.blocks
     assert (block.code, block.params) == ("over_indebted", {"share": 41, "limit": 40})
+    assert far.code == "not_affordable"
     assert block.text
     assert block.advice
     loose = replace(POLICY, capacity=replace(POLICY.capacity, installments_to_income=Decimal("0.6")))
@@ -408,3 +406,83 @@ def test_room_beside_other_debts_counts_against_the_income():
     })  # fmt: skip
     asked = shopkeeper(segment="household", affordability=richer)
     assert one(asked, product(segment="household", amount_min=Decimal(3000), term_max=12)).eligible
+
+
+@given(st.data())
+@settings(max_examples=150, deadline=None)
+def test_who_does_what_every_advice_says_gets_an_offer(data):
+    """Of a product that is a no: all its advice followed at once, whichever way it can be, makes it a yes."""
+
+    def draw(*values):
+        return data.draw(st.sampled_from(values))
+
+    segment = draw("household", "enterprise", "farm")
+    facts = {"other_installments": Decimal(draw(0, 300, 2000)), "other_income": Decimal(draw(0, 90)),
+             "household_expenses": Decimal(draw(300, 900, 2500))}  # fmt: skip
+    facts |= {
+        "household": {"monthly_income": Decimal(draw(0, 1025, 3000))},
+        "enterprise": {"monthly_sales": Decimal(draw(0, 900, 5800)), "monthly_purchases": Decimal(draw(0, 700))},
+        "farm": {"crop": "potato", "hectares": Decimal(draw(1, 3)), "campaign_cost": Decimal(draw(0, 9000, 40000))},
+    }[segment]
+    low = Decimal(draw(300, 1000, 8000))
+    terms = product(
+        segment=segment, amount_min=low, amount_max=low * draw(1, 10), term_min=draw(1, 3, 6), term_max=draw(6, 12, 30),
+        amortization=draw(*ProductAmortization), tea_min=Decimal(draw("0.2", "0.8")), score_min=draw(300, 700),
+        regions=draw(frozenset(), frozenset({"15"})), sectors=draw(frozenset(), frozenset({"food"})),
+        crops=draw(frozenset(), frozenset({"rice"})), activity_months_min=draw(0, 12), creditors_max=draw(None, 0),
+        fee_upfront=Decimal(draw(0, 50)),
+    )  # fmt: skip
+    asked = shopkeeper(
+        segment=segment, amount=Decimal(draw(100, 1000, 20000)), term_months=draw(1, 6, 24), crop="potato",
+        affordability=assess(segment, facts), harvest_month=draw(None, 1, 5, 11), age=draw(17, 40, 73),
+        score=draw(600, None), pd=draw(None, Decimal("0.2")), activity_months=draw(5, None),
+    )  # fmt: skip
+    answer = one(asked, terms)
+    advice = {reason.code: reason for reason in answer.blocks}
+    assert answer.eligible or all(reason.text and any(r.advice for r in answer.blocks) for reason in answer.blocks)
+    if answer.eligible or "age_above" in advice:
+        return
+    changes = {"region": "15", "sector": "food", "crop": "rice"}
+    for code, name, param, sign in (("score_low", "score", "gap", 1), ("activity_short", "activity_months", "gap", 1),
+                                    ("creditors_many", "creditors", "gap", -1)):  # fmt: skip
+        if code in advice:
+            changes[name] = getattr(asked, name) + sign * advice[code].params[param]
+    if "amount_too_low" in advice:
+        changes["amount"] = advice["amount_too_low"].params["minimum_amount"]
+    if "age_below" in advice:
+        changes["age"] = advice["age_below"].params["minimum"]
+    ways = [facts]
+    if "not_affordable" in advice:
+        missing = Decimal(advice["not_affordable"].params["missing"])
+        if "harvest_out_of_term" in advice:  # other months have a day or two more or less
+            missing = missing * 102 // 100 + 5
+        ways = [facts | {"other_income": facts["other_income"] + missing}]
+        if facts["other_installments"] >= missing:
+            ways.append(facts | {"other_installments": facts["other_installments"] - missing})
+    for way in ways:
+        changed = replace(asked, **changes, affordability=assess(segment, way))
+        days = [asked.on]
+        if "harvest_out_of_term" in advice:  # ask on the same day of another month
+            days = [asked.on.replace(month=month) for month in range(1, 13)]
+        assert any(one(replace(changed, on=on), terms).eligible for on in days), (advice, way)
+
+
+def test_a_bullet_is_as_far_as_its_cheapest_term_not_its_longest():
+    """The dearest way to pay once is the longest: what is missing is counted at the term that asks least."""
+    table = assess("farm", {"crop": "potato", "hectares": Decimal(1), "campaign_cost": Decimal(0),
+                            "household_expenses": Decimal(700), "other_installments": Decimal(0)})  # fmt: skip
+    once = product(segment="farm", amount_min=Decimal(9000), term_min=12, term_max=60, tea_min=Decimal("1.1"),
+                   tea_max=Decimal("1.1"), amortization=ProductAmortization.BULLET)  # fmt: skip
+    *_rest, far = one(farmer(affordability=table, amount=Decimal(9000), term_months=12), once).blocks
+    least = min(
+        build_schedule(loan_terms(once, amount=Decimal(9000), term_months=months, tea=Decimal("1.1"),
+                                  disbursed_on=disbursement_day(once, TODAY))).totals.total / months
+        for months in range(12, 61)
+    )  # fmt: skip
+    assert far.code == "not_affordable"
+    assert 0 <= far.params["installment"] - least < Decimal("0.01")
+
+
+def test_less_than_a_centimo_is_no_debt_over_the_limit():
+    thin = replace(SHOP, surplus_verified=Decimal("0.01"), surplus_stressed=Decimal("0.01"))
+    assert codes(one(shopkeeper(affordability=thin), product())) == ["nothing_left", "not_affordable"]

@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 
 from benchmarks import matching as benchmark
-from lending.matching import MatchingPolicy, ProductAmortization, match, price
+from lending.affordability import Affordability
+from lending.matching import ApplicantProfile, MatchingPolicy, ProductAmortization, ProductTerms, match, price
 from lending.matching.batch import PD_SCALE, UNKNOWN, Applicants, coded, match_many, prices
 from lending.matching.told import no_offer_reason, offer_reasons, tell
 from lending.schedules import InsuranceBase
@@ -107,3 +108,22 @@ def test_reasons_told_at_once_are_those_of_one_by_one(products, seed):
             assert {code for code in named if code in known} == {one.code for one in reasons if one.code in known}
             compared += 1
     assert compared > 30
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("months", [36, 48, 60, 120])
+def test_years_of_interest_on_the_largest_loan_are_exact(way, months):
+    rich = Affordability(segment="farm", rows=(), surplus_declared=None, surplus_verified=Decimal(10**9),
+                         surplus_stressed=Decimal(10**9))  # fmt: skip
+    product = ProductTerms(
+        product_id="largest", name="", segment="farm", amount_min=Decimal(500), amount_max=Decimal(1_000_000),
+        term_min=months, term_max=months, tea_min=Decimal("1.1"), tea_max=Decimal("1.1413"), amortization=way,
+        insurance_monthly_rate=Decimal("0.002"), insurance_base=InsuranceBase.BALANCE_PLUS_INTEREST,
+    )  # fmt: skip
+    asked = ApplicantProfile(segment="farm", amount=Decimal(1_000_000), term_months=months, on=benchmark.TODAY,
+                             affordability=rich)  # fmt: skip
+    policy = MatchingPolicy(usury_cap=Decimal("1.1413"))
+    [one] = match(asked, [product], policy)
+    many = match_many(Applicants.from_profiles([asked], policy.capacity), [product], policy)
+    assert many.total[0, 0] == one.total * 100
+    assert many.tcea[0, 0] == pytest.approx(float(one.tcea), abs=1e-8)

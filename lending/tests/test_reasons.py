@@ -17,7 +17,7 @@ def test_money_rates_and_names_are_shown_as_people_write_them():
     assert reason_text("after_harvest", {"month": 5}) == "Pagas el capital en mayo, cuando cosechas."
     far = Reason("not_affordable", params={"installment": "120.50", "room": "100.00", "missing": 41})
     assert far.text == "La cuota más baja sería de S/ 120.50 y te alcanza hasta S/ 100 al mes."
-    assert far.advice == "Con 41 soles más libres al mes te alcanzaría."
+    assert far.advice == "Te alcanzaría con 41 soles más de ingreso al mes, o menos en otras cuotas."
     assert describe_months(1) == "1 mes"
     assert describe_months(12) == "12 meses"
 

@@ -18,7 +18,7 @@ from lending.forms.check import CheckForm
 from lending.matching import Match
 from lending.models import CatalogueOffer
 from lending.presentation import shown_reason
-from lending.reasons import VERIFY
+from lending.reasons import VERIFY, why_not
 from lending.selectors.market import lender_terms, opportunities, published_terms
 from lending.self_check import within_reach
 from lending.views.cards import offer_card, opportunity_card
@@ -111,10 +111,7 @@ def _answer(form: CheckForm, terms: Sequence[CatalogueOffer], institution: Insti
         ],
         "more": max(0, len(reach.offers) - MOST_SHOWN),
         "help": [shown_reason(reason) for reason in reach.help],
-        "refusals": [
-            (_name(by_key[one.product_id], institution), " ".join(reason.text for reason in one.blocks))
-            for one in reach.refusals
-        ],
+        "refusals": [(_name(by_key[one.product_id], institution), why_not(one.reasons)) for one in reach.refusals],
         "opportunities": [opportunity_card(one) for one in programmes],
     }
 

@@ -29,7 +29,7 @@ from lending.forms.steps import StepForm
 from lending.market_texts import market_text, score_text
 from lending.matching import loan_terms
 from lending.models import MarketOffer, MarketRequest
-from lending.reasons import SEGMENTS, Reason
+from lending.reasons import SEGMENTS, Reason, why_not
 from lending.schedules import build_schedule
 from lending.selectors.market import lenders_of, opportunities, published_terms, request_of, requests_of
 from lending.selectors.products import catalogue_terms
@@ -277,8 +277,7 @@ def _result_page(request: Request, found: MarketRequest) -> dict[str, Any]:
     fitting = Counter(one.lender_id for one in offers)
     for one in rows:
         if one.rank is None:
-            blocks = [reason for reason in map(Reason.from_json, one.reasons) if reason.tone == "block"]
-            text = " ".join(f"{reason.text} {reason.advice}".strip() for reason in blocks)
+            text = why_not(map(Reason.from_json, one.reasons))
             unfit.setdefault(one.lender, []).append(f"{one.terms.name}: {text}")
     told = tell_all(found.segment, found.reasons) if found.score else ()
     helped, against = main_reasons(told, len(told))
