@@ -31,9 +31,9 @@ class Finding:
 
 def examine(paths: Paths, embedded: bool) -> Iterator[Finding]:
     """Every finding, in the order in which one would mend them."""
-    checks: list[Callable[[], Finding]] = [python, lambda: disk(paths.home), messages, chromium]
+    checks: list[Callable[[], Finding]] = [python, lambda: disk(data_folder(paths, embedded)), messages]
     if embedded:
-        checks.append(lambda: sockets(paths))
+        checks += [chromium, lambda: sockets(paths)]
     checks += [keys, database, roles, migrations, lambda: evidence(embedded), queues, models, scanner]
     for check in checks:
         yield check()
@@ -47,6 +47,13 @@ def python() -> Finding:
     return Finding("Python", NOTE, f"{version}; 3.11 and 3.12 are tried", "`make PYTHON=/path/to/python3.12 setup`")
 
 
+def data_folder(paths: Paths, embedded: bool) -> Path:
+    """Where this machine keeps what it is given: the demo's folder, or in production the file store."""
+    from django.conf import settings
+
+    return paths.home if embedded else Path(settings.MEDIA_ROOT)
+
+
 def disk(home: Path) -> Finding:
     """Room for the data."""
     place = next(folder for folder in (home, *home.parents) if folder.exists())
@@ -54,7 +61,7 @@ def disk(home: Path) -> Finding:
     found = f"{free / 1e9:.1f} GB free for {home}"
     if free >= FREE_BYTES and os.access(place, os.W_OK):
         return Finding("disk", OK, found)
-    return Finding("disk", WRONG, found, "free 2 GB, or set AYNI_LOCAL to a writable folder on a larger disk")
+    return Finding("disk", WRONG, found, "free 2 GB, or set AYNI_LOCAL (in production MEDIA_ROOT) to a writable folder")
 
 
 def sockets(paths: Paths) -> Finding:

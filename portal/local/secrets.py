@@ -1,8 +1,12 @@
-"""Keys for a machine without any: made once, readable by their owner only, kept beside the embedded servers."""
+"""Keys for a machine without any: made once, readable by their owner only, kept beside the embedded servers.
+
+`python -m portal.local.secrets FOLDER` makes them in a folder, for an installation of one's own (deploy/README.md).
+"""
 
 import json
 import os
 import secrets
+import sys
 from base64 import urlsafe_b64encode
 from collections.abc import Callable
 from pathlib import Path
@@ -12,7 +16,11 @@ from portal.local.paths import Paths
 
 def local_secrets(paths: Paths) -> dict[str, str]:
     """The Django secret and the paths of the field and signing key files; makes what is missing."""
-    folder = paths.keys
+    return make_keys(paths.keys)
+
+
+def make_keys(folder: Path) -> dict[str, str]:
+    """The same in any folder."""
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     secret = _once(folder / "django-secret", lambda: secrets.token_urlsafe(50))
     fields = _once(folder / "fields.json", _field_keys)
@@ -45,3 +53,8 @@ def _once(path: Path, make: Callable[[], str]) -> Path:
         finally:
             draft.unlink()
     return path
+
+
+if __name__ == "__main__":
+    for name, value in make_keys(Path(sys.argv[1]).resolve()).items():
+        sys.stdout.write(f"{name}={value}\n")
