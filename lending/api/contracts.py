@@ -18,7 +18,7 @@ from lending.api.errors import document
 from lending.api.idempotency import once
 from lending.api.loans import state_of
 from lending.api.throttling import Writes
-from lending.api.views import KEYED, REFUSALS, acting
+from lending.api.views import KEYED, REFUSALS, acting, given
 from lending.models import Contract
 from lending.selectors.contracts import contract_for
 from lending.selectors.loans import loan_for
@@ -40,9 +40,7 @@ class ContractViewSet(GenericViewSet):
     @once("contracts.create")
     def create(self, request: Request, **address: Any) -> Response:
         """Prepare the contract, or get the one that stands. Its dates hold until `valid_until`."""
-        asked = shapes.NewContract(data=request.data)
-        asked.is_valid(raise_exception=True)
-        actor, wanted = acting(request), asked.validated_data
+        actor, wanted = acting(request), given(shapes.NewContract, request)
         if "offer" in wanted:
             made = make_contract(offer_id=wanted["offer"], actor=actor)
         else:
@@ -65,9 +63,8 @@ class ContractViewSet(GenericViewSet):
     @once("contracts.insurance")
     def insurance(self, request: Request, pk: UUID, **address: Any) -> Response:
         """The contract anew with the borrower's own policy; with neither field, the institution's again."""
-        asked = shapes.Insurance(data=request.data)
-        asked.is_valid(raise_exception=True)
-        made = insure_otherwise(contract_id=pk, actor=acting(request), **asked.validated_data)
+        asked = given(shapes.Insurance, request)
+        made = insure_otherwise(contract_id=pk, actor=acting(request), **asked)
         return Response(shapes.contract_state(made))
 
     @extend_schema(request=None, responses={202: shapes.CodeSent, **REFUSALS})
@@ -84,10 +81,9 @@ class ContractViewSet(GenericViewSet):
 
         A refinancing takes effect with it.
         """
-        asked = shapes.Signature(data=request.data)
-        asked.is_valid(raise_exception=True)
+        asked = given(shapes.Signature, request)
         try:
-            signed = sign_contract(contract_id=pk, actor=acting(request), **asked.validated_data)
+            signed = sign_contract(contract_id=pk, actor=acting(request), **asked)
         except InvalidInput as refusal:  # answered here: a rollback would forget that an attempt was used up
             return Response(document(refusal), status=refusal.status)
         return Response(shapes.contract_state(signed))

@@ -5,7 +5,7 @@ from datetime import date, timedelta
 from typing import Any
 from uuid import UUID
 
-from django.db.models import F, QuerySet
+from django.db.models import F, Manager, QuerySet
 from django.http import HttpResponse
 from django.utils.dateparse import parse_date
 from django.utils.translation import gettext as _
@@ -24,7 +24,7 @@ from lending.api.authentication import actor_of
 from lending.api.idempotency import once
 from lending.api.pagination import NewestFirst
 from lending.api.throttling import Writes
-from lending.api.views import KEYED, REFUSALS, acting
+from lending.api.views import KEYED, REFUSALS, acting, given
 from lending.models import Loan, Repayment
 from lending.selectors.loan_overview import loan_overview
 from lending.selectors.loans import loan_for, loan_state, loans_visible_to
@@ -101,9 +101,8 @@ class LoanViewSet(GenericViewSet):
     def ask_disbursement(self, request: Request, pk: UUID, **address: Any) -> Response:
         """Ask that the loan, or its next part, be handed over; the open request comes back. Somebody else pays it."""
         loan = loan_for(acting(request), pk)
-        asked = shapes.NewDisbursement(data=request.data)
-        asked.is_valid(raise_exception=True)
-        made = request_disbursement(loan_id=loan.pk, actor=acting(request), **asked.validated_data)
+        asked = given(shapes.NewDisbursement, request)
+        made = request_disbursement(loan_id=loan.pk, actor=acting(request), **asked)
         return Response(shapes.DisbursementState(made).data, status=status.HTTP_201_CREATED)
 
     @extend_schema(request=None, responses={200: shapes.DisbursementState, **REFUSALS}, parameters=[KEYED])
@@ -111,8 +110,7 @@ class LoanViewSet(GenericViewSet):
     @once("loans.cancel_disbursement")
     def drop_disbursement(self, request: Request, pk: UUID, disbursement_id: UUID, **address: Any) -> Response:
         """Withdraw a request that nobody paid yet."""
-        if not loan_for(acting(request), pk).disbursements.filter(pk=disbursement_id).exists():
-            raise NotFound
+        _must_have(loan_for(acting(request), pk).disbursements, disbursement_id)
         dropped = cancel_disbursement(disbursement_id=disbursement_id, actor=acting(request))
         return Response(shapes.DisbursementState(dropped).data)
 
@@ -124,11 +122,9 @@ class LoanViewSet(GenericViewSet):
     def disburse(self, request: Request, pk: UUID, disbursement_id: UUID, **address: Any) -> Response:
         """Pay out what somebody else asked for; nobody pays what they asked."""
         loan = loan_for(acting(request), pk)
-        if not loan.disbursements.filter(pk=disbursement_id).exists():
-            raise NotFound
-        asked = shapes.DisbursementRequest(data=request.data)
-        asked.is_valid(raise_exception=True)
-        paid = disburse_loan(disbursement_id=disbursement_id, actor=acting(request), **asked.validated_data)
+        _must_have(loan.disbursements, disbursement_id)
+        asked = given(shapes.DisbursementRequest, request)
+        paid = disburse_loan(disbursement_id=disbursement_id, actor=acting(request), **asked)
         return Response(shapes.DisbursementState(paid).data)
 
     @extend_schema(
@@ -139,11 +135,8 @@ class LoanViewSet(GenericViewSet):
     def repayments(self, request: Request, pk: UUID, **address: Any) -> Response:
         """Post money that came in, by its value date."""
         loan = loan_for(acting(request), pk)
-        asked = shapes.RepaymentRequest(data=request.data)
-        asked.is_valid(raise_exception=True)
-        posted = record_repayment(
-            loan_id=loan.pk, actor=acting(request), channel=Repayment.Channel.API, **asked.validated_data
-        )
+        asked = given(shapes.RepaymentRequest, request)
+        posted = record_repayment(loan_id=loan.pk, actor=acting(request), channel=Repayment.Channel.API, **asked)
         return Response(shapes.RepaymentState(posted).data, status=status.HTTP_201_CREATED)
 
     @extend_schema(
@@ -154,11 +147,9 @@ class LoanViewSet(GenericViewSet):
     def reverse(self, request: Request, pk: UUID, repayment_id: UUID, **address: Any) -> Response:
         """Take a payment back; what followed is worked out again."""
         loan = loan_for(acting(request), pk)
-        if not loan.repayments.filter(pk=repayment_id).exists():
-            raise NotFound
-        asked = shapes.ReversalRequest(data=request.data)
-        asked.is_valid(raise_exception=True)
-        undone = reverse_repayment(repayment_id=repayment_id, actor=acting(request), **asked.validated_data)
+        _must_have(loan.repayments, repayment_id)
+        asked = given(shapes.ReversalRequest, request)
+        undone = reverse_repayment(repayment_id=repayment_id, actor=acting(request), **asked)
         return Response(shapes.RepaymentState(undone).data)
 
     @extend_schema(
@@ -172,9 +163,8 @@ class LoanViewSet(GenericViewSet):
         By the borrower, or staff for them. The same again returns the one that stands, another takes its place.
         """
         loan = loan_for(acting(request), pk)
-        asked = shapes.NewPrepayment(data=request.data)
-        asked.is_valid(raise_exception=True)
-        kept = ask_prepayment(loan_id=loan.pk, actor=acting(request), **asked.validated_data)
+        asked = given(shapes.NewPrepayment, request)
+        kept = ask_prepayment(loan_id=loan.pk, actor=acting(request), **asked)
         return Response(shapes.PrepaymentState(kept).data, status=status.HTTP_201_CREATED)
 
     @extend_schema(request=None, responses={200: shapes.PrepaymentState, **REFUSALS}, parameters=[KEYED])
@@ -196,11 +186,9 @@ class LoanViewSet(GenericViewSet):
     def choose(self, request: Request, pk: UUID, repayment_id: UUID, **address: Any) -> Response:
         """What a prepayment that came without a choice does, while the days to choose last."""
         loan = loan_for(acting(request), pk)
-        if not loan.repayments.filter(pk=repayment_id).exists():
-            raise NotFound
-        asked = shapes.Effect(data=request.data)
-        asked.is_valid(raise_exception=True)
-        chosen = choose_prepayment(repayment_id=repayment_id, actor=acting(request), **asked.validated_data)
+        _must_have(loan.repayments, repayment_id)
+        asked = given(shapes.Effect, request)
+        chosen = choose_prepayment(repayment_id=repayment_id, actor=acting(request), **asked)
         return Response(shapes.RepaymentState(chosen).data)
 
     @extend_schema(request=shapes.RefundRequest, responses={200: shapes.Refund, **REFUSALS}, parameters=[KEYED])
@@ -209,10 +197,9 @@ class LoanViewSet(GenericViewSet):
     def refund(self, request: Request, pk: UUID, **address: Any) -> Response:
         """Give back what a paid-off loan has in advance; never by who took it in."""
         loan = loan_for(acting(request), pk)
-        asked = shapes.RefundRequest(data=request.data)
-        asked.is_valid(raise_exception=True)
-        given = refund_advance(loan_id=loan.pk, actor=acting(request), **asked.validated_data)
-        return Response(shapes.Refund({"amount": given}).data)
+        asked = given(shapes.RefundRequest, request)
+        returned = refund_advance(loan_id=loan.pk, actor=acting(request), **asked)
+        return Response(shapes.Refund({"amount": returned}).data)
 
     @extend_schema(request=shapes.Given, responses={200: shapes.LoanState, **REFUSALS}, parameters=[KEYED])
     @action(detail=True, methods=["post"])
@@ -230,9 +217,8 @@ class LoanViewSet(GenericViewSet):
 
     def _given_up(self, request: Request, pk: UUID, act: Callable[..., Loan]) -> Response:
         loan = loan_for(acting(request), pk)
-        asked = shapes.Given(data=request.data)
-        asked.is_valid(raise_exception=True)
-        act(loan_id=loan.pk, actor=acting(request), **asked.validated_data)
+        asked = given(shapes.Given, request)
+        act(loan_id=loan.pk, actor=acting(request), **asked)
         return Response(state_of(loan_for(acting(request), pk)))
 
     @extend_schema(responses={(200, "application/pdf"): OpenApiTypes.BINARY, **REFUSALS})
@@ -261,12 +247,15 @@ class LoanViewSet(GenericViewSet):
     def pay_off(self, request: Request, pk: UUID, **address: Any) -> Response:
         """Post the money that ends the loan, with interest to its value date."""
         loan = loan_for(acting(request), pk)
-        asked = shapes.PayoffRequest(data=request.data)
-        asked.is_valid(raise_exception=True)
-        posted = pay_off_loan(
-            loan_id=loan.pk, actor=acting(request), channel=Repayment.Channel.API, **asked.validated_data
-        )
+        asked = given(shapes.PayoffRequest, request)
+        posted = pay_off_loan(loan_id=loan.pk, actor=acting(request), channel=Repayment.Channel.API, **asked)
         return Response(shapes.RepaymentState(posted).data, status=status.HTTP_201_CREATED)
+
+
+def _must_have(rows: Manager[Any], key: UUID) -> None:
+    """An address names a row of its own loan, or nothing. Raises NotFound."""
+    if not rows.filter(pk=key).exists():
+        raise NotFound
 
 
 def _day(text: str) -> date:

@@ -11,6 +11,7 @@ from rest_framework.decorators import action
 from rest_framework.parsers import JSONParser, MultiPartParser
 from rest_framework.request import Request
 from rest_framework.response import Response
+from rest_framework.serializers import Serializer
 from rest_framework.views import APIView
 from rest_framework.viewsets import GenericViewSet
 
@@ -47,6 +48,13 @@ def acting(request: Request) -> Actor:
     return replace(actor_of(request), channel="api")
 
 
+def given(shape: type[Serializer[Any]], request: Request) -> dict[str, Any]:
+    """What was sent, in this shape. Raises what REFUSALS tells of."""
+    sent = shape(data=request.data)
+    sent.is_valid(raise_exception=True)
+    return dict(sent.validated_data)
+
+
 class SimulationView(APIView):
     """The simulator: anybody may ask, nothing is kept."""
 
@@ -56,9 +64,7 @@ class SimulationView(APIView):
     @extend_schema(request=shapes.SimulationRequest, responses={200: shapes.Simulation, **REFUSALS})
     def post(self, request: Request, **address: Any) -> Response:
         """Schedule and cost of a product for an amount and a term, at its highest rate."""
-        asked = shapes.SimulationRequest(data=request.data)
-        asked.is_valid(raise_exception=True)
-        wanted = asked.validated_data
+        wanted = given(shapes.SimulationRequest, request)
         version = published_products(today()).filter(product__code=wanted["product"]).first()
         if version is None:
             raise InvalidInput(fields={"product": [_("Ese producto no existe o no está publicado")]})
@@ -144,15 +150,12 @@ class ApplicationViewSet(GenericViewSet):
     @once("applications.create")
     def create(self, request: Request, **address: Any) -> Response:
         """Start an application; it is a draft until it is submitted."""
-        asked = shapes.NewApplication(data=request.data)
-        asked.is_valid(raise_exception=True)
-        product = asked.validated_data.get("product")
+        asked = given(shapes.NewApplication, request)
+        product = asked.get("product")
         product_id = Product.objects.filter(code=product).values_list("pk", flat=True).first() if product else None
         if product and product_id is None:
             raise InvalidInput(fields={"product": [_("Ese producto no existe")]})
-        application = start_application(
-            actor=acting(request), segment=asked.validated_data["segment"], product_id=product_id
-        )
+        application = start_application(actor=acting(request), segment=asked["segment"], product_id=product_id)
         return Response(self.state(application), status=status.HTTP_201_CREATED)
 
     @extend_schema(request=shapes.Declaration, responses={202: shapes.ApplicationState, **REFUSALS}, parameters=[KEYED])
@@ -160,9 +163,7 @@ class ApplicationViewSet(GenericViewSet):
     @once("applications.submit")
     def submit(self, request: Request, pk: UUID, **address: Any) -> Response:
         """Declare and submit; the answer arrives within moments at `score` and `offers`."""
-        asked = shapes.Declaration(data=request.data)
-        asked.is_valid(raise_exception=True)
-        declared = dict(asked.validated_data)
+        declared = given(shapes.Declaration, request)
         consents = declared.pop("consents")
         application = submit_application(
             application_id=pk,
@@ -186,13 +187,12 @@ class ApplicationViewSet(GenericViewSet):
         if request.method == "GET":
             papers = application.documents.order_by("pk")
             return Response(shapes.DocumentState(papers, many=True).data)
-        asked = shapes.NewDocument(data=request.data)
-        asked.is_valid(raise_exception=True)
+        asked = given(shapes.NewDocument, request)
         document = add_document(
             application_id=pk,
             actor=acting(request),
-            kind=asked.validated_data["kind"],
-            upload=asked.validated_data["file"],
+            kind=asked["kind"],
+            upload=asked["file"],
         )
         return Response(shapes.DocumentState(document).data, status=status.HTTP_201_CREATED)
 
