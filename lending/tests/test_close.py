@@ -11,7 +11,7 @@ from django.db.models import Sum
 from accounts.actors import Actor
 from accounts.clock import today
 from accounts.errors import InvalidInput, InvalidState, NotAllowed
-from accounts.models import AuditEntry
+from accounts.models import AuditEntry, OutboxEvent
 from accounts.tenancy.scope import current_institution_id, institution_scope
 from lending.buckets import bucket
 from lending.ledger import ACCRUED, ALLOWANCE, PAST_DUE, PRINCIPAL, SUSPENDED
@@ -26,7 +26,10 @@ from lending.models import (
     Loan,
     LoanSpan,
     PortfolioDay,
+    PortfolioFlow,
     Product,
+    RollMonth,
+    VintageMonth,
 )
 from lending.money import ZERO, from_centimos, to_centimos
 from lending.selectors.risk import last_state, risk_rules, states_on
@@ -162,6 +165,10 @@ def everything(on):
             "is_judicial", "loans", "principal", "overdue", "accrued", "receivable", "suspended",
             "provision", "weighted_tea"),
             key=str),
+        "flows": sorted(PortfolioFlow.objects.values_list("on", "branch", "loans", "disbursed", "due", "on_time")),
+        "vintages": sorted(VintageMonth.objects.values_list("on", "origin", "months", "branch", "loans", "par30")),
+        "rolls": sorted(RollMonth.objects.values_list("on", "before", "after", "branch", "loans", "principal")),
+        "reminded": OutboxEvent.objects.filter(name="lending.loan.reminder_due").count(),
         "ledger": sorted(LedgerEntry.objects.values_list(
             "on", "account", "currency", "amount", "event", "product_id"), key=str),
     }  # fmt: skip

@@ -75,12 +75,17 @@ def made_and_closed(on, connections=1, run=None):
 
 
 @pytest.mark.transactional
-def test_two_connections_leave_what_one_leaves(servers, template_database, yesterday, django_db_blocker):
+@pytest.mark.parametrize("night", ["yesterday", "month's end"])
+def test_two_connections_leave_what_one_leaves(servers, template_database, yesterday, night, django_db_blocker):
+    on = yesterday if night == "yesterday" else today().replace(day=1) - timedelta(days=1)
     results = []
     for connections in (1, 2):
         with machine.cloned_database(servers, template_database, f"{servers.paths.database}_c{connections}"):
-            results.append(made_and_closed(yesterday, connections))
+            results.append(made_and_closed(on, connections))
     assert same(results[0]) == same(results[1])
+    assert results[0]["flows"]
+    assert bool(results[0]["reminded"]) == (on == yesterday)
+    assert bool(results[0]["vintages"]) == bool(results[0]["rolls"]) == ((on + timedelta(days=1)).day == 1)
 
 
 def same(result):
@@ -97,24 +102,26 @@ def test_a_close_killed_at_any_step_goes_on_to_the_same_result(
     servers, template_database, yesterday, monkeypatch, django_db_blocker
 ):
     whole = None
-    for victim, moment in [("nobody", "after"), *((step, when) for step in STEPS for when in ("before", "after"))]:
+    deaths = [(victim, moment, 1) for victim in STEPS for moment in ("before", "after")]
+    deaths += [(victim, "before", 2) for victim in ("debtors", "reminders", "flows", "chunk 0", "journals")]
+    for victim, moment, connections in [("nobody", "after", 1), *deaths]:
         if moment == "after" and victim.startswith("chunk "):
             continue
 
-        def run(institution, victim=victim, moment=moment):
+        def run(institution, victim=victim, moment=moment, connections=connections):
             with monkeypatch.context() as patch:
                 armed = deadly(patch, victim, servers.postgres.query, moment)
                 if victim == "nobody":
                     close(institution, yesterday)
                     return
                 with pytest.raises(OperationalError):
-                    close(institution, yesterday)
+                    close(institution, yesterday, connections=connections)
                 assert not armed, victim
             connection.close()
-            close(institution, yesterday)
+            close(institution, yesterday, connections=connections)
 
         with machine.cloned_database(servers, template_database, f"{servers.paths.database}_dead"):
             result = same(made_and_closed(yesterday, run=run))
         whole = whole or result
-        assert result == whole, (victim, moment)
+        assert result == whole, (victim, moment, connections)
         assert len(result["states"]) > 100
