@@ -11,15 +11,15 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, Final
-from zipfile import BadZipFile
+from zipfile import ZipFile
 
 from django.utils.translation import gettext as _
 from openpyxl import load_workbook
-from openpyxl.utils.exceptions import InvalidFileException
 
 from accounts.errors import InvalidInput
 
 LARGEST_BYTES: Final = 20 * 1024 * 1024
+LARGEST_UNPACKED: Final = 200 * 1024 * 1024
 SEPARATORS: Final = ",;\t|"
 
 
@@ -41,13 +41,17 @@ def read_sheet(name: str, content: bytes, columns: Mapping[str, Sequence[str]], 
         raise _refused(_("El archivo pesa demasiado: divídelo en partes de hasta 20 MB."))
     lines = _xlsx(content) if name.lower().endswith(".xlsx") else _csv(content)
     headings: dict[int, str] | None = None
+    width = 0
     rows: list[Row] = []
     for number, cells in enumerate(lines, start=1):
         if not any(cell not in (None, "") for cell in cells):
             continue
         if headings is None:
-            headings = _headings(cells, columns)
+            headings, width = _headings(cells, columns), len(cells)
             continue
+        if any(cell not in (None, "") for cell in cells[width:]):  # a comma too many moves every cell after it
+            message = _("Fila %(row)s: tiene más celdas que títulos. Revisa sus separadores y comillas.")
+            raise _refused(message % {"row": number})
         if len(rows) == most_rows:
             raise _refused(_("El archivo tiene más de %(most)s filas: divídelo.") % {"most": most_rows})
         rows.append(
@@ -56,6 +60,12 @@ def read_sheet(name: str, content: bytes, columns: Mapping[str, Sequence[str]], 
     if not rows:
         raise _refused(_("El archivo no tiene filas."))
     return rows
+
+
+def unpacked_bytes(content: bytes) -> int:
+    """What a workbook would take unpacked, as it says itself. Raises BadZipFile."""
+    with ZipFile(io.BytesIO(content)) as packed:
+        return sum(part.file_size for part in packed.infolist())
 
 
 def as_day(cell: Any) -> date:
@@ -78,6 +88,9 @@ def _headings(cells: Sequence[Any], columns: Mapping[str, Sequence[str]]) -> dic
     missing = [headings[0] for column, headings in columns.items() if column not in found.values()]
     if missing:
         raise _refused(_("Falta la columna «%(name)s» en la primera fila.") % {"name": missing[0]})
+    twice = [headings[0] for column, headings in columns.items() if list(found.values()).count(column) > 1]
+    if twice:
+        raise _refused(_("Hay dos columnas para «%(name)s»: deja una.") % {"name": twice[0]})
     return found
 
 
@@ -114,10 +127,13 @@ def _csv(content: bytes) -> Iterator[Sequence[Any]]:
 
 def _xlsx(content: bytes) -> Iterator[Sequence[Any]]:
     try:
+        if unpacked_bytes(content) > LARGEST_UNPACKED:
+            raise _refused(_("El archivo pesa demasiado: divídelo en partes de hasta 20 MB."))
         book = load_workbook(io.BytesIO(content), read_only=True, data_only=True)
-        sheet = book.worksheets[0]
-        yield from sheet.iter_rows(values_only=True)
-    except (BadZipFile, InvalidFileException, KeyError, OSError, ValueError, IndexError) as error:
+        yield from book.worksheets[0].iter_rows(values_only=True)
+    except InvalidInput:
+        raise
+    except Exception as error:  # openpyxl has no base class of its own
         raise _refused(_("El archivo no se puede abrir: guárdalo otra vez como XLSX.")) from error
 
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any, Final
-from zipfile import BadZipFile
+from zipfile import ZipFile
 
 import numpy as np
 import pyarrow as pa
@@ -20,7 +20,6 @@ import pyarrow.csv as pacsv
 from django.utils.translation import gettext as _
 from numpy.typing import NDArray
 from openpyxl import Workbook, load_workbook
-from openpyxl.utils.exceptions import InvalidFileException
 
 TABLES: Final[dict[str, tuple[str, ...]]] = {
     "clientes": ("documento_tipo", "documento", "nombres", "nacimiento", "celular", "departamento"),
@@ -53,6 +52,9 @@ EXAMPLES: Final = {
 WHICH: Final = "tabla"
 _MONEY, _RATE, _WHOLE = r"^\d{1,11}(\.\d{1,2})?$", r"^\d{1,4}(\.\d{1,6})?$", r"^\d{1,4}$"
 _RATE_PLACES: Final = 6
+_HEAD: Final = 1 << 16
+_LARGEST_UNPACKED: Final = 1 << 30
+_OLDEST: Final = -25_567  # 1900-01-01, in days
 
 
 class UnreadableFile(ValueError):
@@ -102,6 +104,11 @@ class Sheet:
         """Report one line."""
         self.errors.append(CellError(self.name, int(self.rows[place]), column, message))
 
+    def printable(self, column: str) -> None:
+        """Report the cells with line breaks or other characters that cannot be seen."""
+        message = _("Quita los saltos de línea y los caracteres invisibles")
+        self.refuse(_flags(pc.match_substring_regex(self.text(column), r"[\x00-\x1f\x7f]")), column, message)
+
     # Columns as values; a wrong cell is reported and stands as zero
 
     def required(self, column: str) -> None:
@@ -133,8 +140,9 @@ class Sheet:
         values = self.text(column).combine_chunks()
         iso, local = (_days_as(values, form) for form in ("%Y-%m-%d", "%d/%m/%Y"))
         found = pc.coalesce(iso, local)
+        found = pc.if_else(pc.less(found.cast(pa.int64()), _OLDEST * 86_400), None, found)
         filled = _flags(pc.not_equal(values, ""))
-        message = _("Escribe una fecha que exista, como 2026-03-31 o 31/03/2026")
+        message = _("Escribe una fecha que exista, desde 1900, como 2026-03-31 o 31/03/2026")
         self.refuse(_flags(pc.is_null(found)) & (filled | (column not in OPTIONAL)), column, message)
         seconds = pc.fill_null(found.cast(pa.int64()), 0)
         return (np.asarray(seconds) // 86_400).astype("datetime64[D]")
@@ -161,9 +169,9 @@ def read_file(source: Path | IO[bytes], name: str) -> dict[str, Sheet]:
     """The tables of a template that somebody filled in. Raises UnreadableFile."""
     try:
         found = _workbook(source) if name.lower().endswith(".xlsx") else _csv(source)
-    except (InvalidFileException, BadZipFile, KeyError, OSError, pa.ArrowInvalid, ValueError) as error:
-        if isinstance(error, UnreadableFile):
-            raise
+    except UnreadableFile:
+        raise
+    except Exception as error:  # whatever a parser of somebody's file stumbles over
         raise UnreadableFile(_("No pudimos leer el archivo: %(why)s") % {"why": str(error)[:200]}) from error
     if not any(len(sheet) for sheet in found.values()):
         raise UnreadableFile(_("El archivo no tiene filas. Descarga la plantilla y llénala."))
@@ -171,28 +179,90 @@ def read_file(source: Path | IO[bytes], name: str) -> dict[str, Sheet]:
 
 
 def _csv(source: Path | IO[bytes]) -> dict[str, Sheet]:
-    start = source.open("rb").readline() if isinstance(source, Path) else source.readline()
-    if not isinstance(source, Path):
-        source.seek(0)
-    headings = next(csv.reader(io.StringIO(start.decode("utf-8-sig"))), [])
+    """As UTF-8 with or without its mark, as UTF-16 where its mark says so, else as Excel writes in Peru."""
+    head = _head(source)
+    if head.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return _tables(*_lines(source, head, "utf-16"))
+    try:
+        return _tables(*_lines(source, head, "utf-8"))
+    except pa.ArrowInvalid as error:
+        if "UTF8" not in str(error):
+            raise
+    table, rows = _lines(source, head, "cp1252")
+    if any(_flags(pc.match_substring_regex(column, "[ÂÃ][\u0080-\u00bf]")).any() for column in table.columns):
+        raise UnreadableFile(_("El archivo mezcla dos formas de escribir tildes: guárdalo otra vez como CSV UTF-8."))
+    return _tables(table, rows)
+
+
+def _head(source: Path | IO[bytes]) -> bytes:
+    if isinstance(source, Path):
+        with source.open("rb") as file:
+            return file.read(_HEAD)
+    head = source.read(_HEAD)
+    source.seek(0)
+    return head
+
+
+def _lines(source: Path | IO[bytes], head: bytes, encoding: str) -> tuple[pa.Table, NDArray[np.int64]]:
+    """The lines of a CSV, all of them text, and their rows in the file; those without any cell are left out."""
+    first, *others = head.decode("utf-8-sig" if encoding == "utf-8" else encoding, "replace").splitlines() or [""]
+    separator = max(",;\t", key=first.count)
+    typed = next(csv.reader([first], delimiter=separator), [])
+    headings = [heading.strip().lower() or f"-{at}" for at, heading in enumerate(typed)]
     needed = {column for name, columns in TABLES.items() if name != OPTIONAL_TABLE for column in columns}
     _check_headings(headings, {WHICH, *needed}, "CSV")
-    table = pacsv.read_csv(
-        source,
-        parse_options=pacsv.ParseOptions(newlines_in_values=True),
-        convert_options=pacsv.ConvertOptions(
-            column_types=dict.fromkeys(headings, pa.string()), strings_can_be_null=False, include_columns=None
-        ),
-    )
-    table = table.rename_columns(headings)
+    if not others:
+        raise UnreadableFile(_("El archivo no tiene filas. Descarga la plantilla y llénala."))
+    ragged: list[pacsv.InvalidRow] = []
+
+    def skip(row: pacsv.InvalidRow) -> str:
+        ragged.append(row)
+        return "skip"
+
+    def read(*, threads: bool) -> pa.Table:
+        if not isinstance(source, Path):
+            source.seek(0)
+        return pacsv.read_csv(
+            source,
+            read_options=pacsv.ReadOptions(
+                column_names=headings, skip_rows=1, encoding="utf8" if encoding == "utf-8" else encoding,
+                use_threads=threads,
+            ),
+            parse_options=pacsv.ParseOptions(
+                delimiter=separator, newlines_in_values=True, ignore_empty_lines=False,
+                invalid_row_handler=skip,
+            ),
+            convert_options=pacsv.ConvertOptions(
+                column_types=dict.fromkeys(headings, pa.string()), strings_can_be_null=False
+            ),
+        )  # fmt: skip
+
+    table = read(threads=True)
+    if ragged:
+        ragged.clear()
+        read(threads=False)  # only so are their rows known
+        wrong = ragged[0]
+        raise UnreadableFile(
+            _("Fila %(row)s: tiene %(cells)s celdas y los títulos son %(titles)s. Revisa sus separadores y comillas.")
+            % {"row": wrong.number, "cells": wrong.actual_columns, "titles": len(headings)}
+        )
     rows = np.arange(len(table), dtype=np.int64) + 2
-    which = pc.ascii_lower(table[WHICH])
+    bare = _flags(pc.equal(table[WHICH], ""))
+    if bare.any():
+        for column in table.columns:
+            bare &= _flags(pc.equal(column, ""))
+        table, rows = table.filter(pa.array(~bare)), rows[~bare]
+    return table, rows
+
+
+def _tables(table: pa.Table, rows: NDArray[np.int64]) -> dict[str, Sheet]:
+    which = pc.ascii_lower(pc.utf8_trim_whitespace(table[WHICH]))
     known = _flags(pc.is_in(which, value_set=pa.array(list(TABLES))))
     if not known.all():
         place = int(np.flatnonzero(~known)[0])
         raise UnreadableFile(
             _("Fila %(row)s: la columna “tabla” dice “%(value)s”; debe decir clientes, creditos, pagos o cronograma.")
-            % {"row": place + 2, "value": table[WHICH][place].as_py()[:40]}
+            % {"row": rows[place], "value": table[WHICH][place].as_py()[:40]}
         )
     found = {}
     for name, columns in TABLES.items():
@@ -200,7 +270,7 @@ def _csv(source: Path | IO[bytes]) -> dict[str, Sheet]:
         if not len(places) and name == OPTIONAL_TABLE:
             found[name] = _empty(name)
             continue
-        _check_headings(headings, set(columns), "CSV")
+        _check_headings(table.column_names, set(columns), "CSV")
         part = table.select(list(columns))
         together = len(places) and places[-1] - places[0] + 1 == len(places)
         part = part.slice(places[0], len(places)) if together else part.take(places)
@@ -209,6 +279,9 @@ def _csv(source: Path | IO[bytes]) -> dict[str, Sheet]:
 
 
 def _workbook(source: Path | IO[bytes]) -> dict[str, Sheet]:
+    with ZipFile(source) as packed:
+        if sum(part.file_size for part in packed.infolist()) > _LARGEST_UNPACKED:
+            raise UnreadableFile(_("El libro es demasiado grande: guárdalo como CSV."))
     book = load_workbook(source, read_only=True, data_only=True)
     found = {}
     for name, columns in TABLES.items():
@@ -239,6 +312,11 @@ def _empty(name: str) -> Sheet:
 
 
 def _check_headings(found: Sequence[str], expected: set[str], where: str) -> None:
+    twice = [column for column in expected if found.count(column) > 1]
+    if twice:
+        raise UnreadableFile(
+            _("%(where)s: la columna %(column)s está dos veces.") % {"where": where, "column": twice[0]}
+        )
     missing = sorted(expected - set(found))
     if missing:
         raise UnreadableFile(

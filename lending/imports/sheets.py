@@ -2,7 +2,6 @@
 
 import csv
 import io
-import zipfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -11,6 +10,7 @@ from typing import Any, Final
 from django.utils.translation import gettext as _
 
 from accounts.errors import InvalidInput
+from accounts.sheets import unpacked_bytes
 
 LARGEST_BYTES: Final = 5 * 2**20
 LARGEST_UNPACKED: Final = 60 * 2**20
@@ -61,12 +61,16 @@ def read_sheet(
         raise _refused(_("La primera fila debe tener los nombres de las columnas."))
     if len(set(named)) != len(named):
         raise _refused(_("Hay columnas repetidas en la primera fila."))
-    rows = []
+    rows, problems = [], []
     for number, cells in enumerate(lines, start=2):
+        if any(cell.strip() for cell in cells[len(headings) :]):  # a comma too many moves every cell after it
+            problems.append(CellProblem(number, headings[-1], _("Hay celdas de más: revisa separadores y comillas")))
         if any(cell.strip() for cell in cells):
             rows.append((number, {key: cell.strip() for key, cell in zip(headings, cells, strict=False) if key}))
         if len(rows) > most:
             raise _refused(_("El archivo tiene más de %(most)s filas: divídelo.") % {"most": most})
+    if problems:
+        raise SheetRefused(problems)
     if not rows:
         raise _refused(_("El archivo no tiene filas."))
     return rows
@@ -86,20 +90,22 @@ def _csv(content: bytes) -> Iterator[list[str]]:
             continue
     else:
         raise _refused(_("No se pudo leer el archivo: guárdalo como CSV UTF-8 o XLSX."))
-    first = text.split("\n", 1)[0]
+    first = next(iter(text[: 1 << 16].splitlines()), "")
     separator = max(";,\t", key=first.count)
     if "\0" in text or separator not in first:
         raise _refused(_("No se pudo leer el archivo: guárdalo como CSV UTF-8 o XLSX."))
-    return iter(csv.reader(io.StringIO(text), delimiter=separator))
+    try:
+        yield from csv.reader(io.StringIO(text, newline=""), delimiter=separator)
+    except csv.Error as error:
+        raise _refused(_("No se pudo leer el archivo: guárdalo como CSV UTF-8 o XLSX.")) from error
 
 
 def _xlsx(content: bytes, most: int) -> Iterator[list[str]]:
     from openpyxl import load_workbook
 
     try:
-        with zipfile.ZipFile(io.BytesIO(content)) as packed:
-            if sum(part.file_size for part in packed.infolist()) > LARGEST_UNPACKED:
-                raise _refused(_("El archivo tiene más de %(most)s filas: divídelo.") % {"most": most})
+        if unpacked_bytes(content) > LARGEST_UNPACKED:
+            raise _refused(_("El archivo tiene más de %(most)s filas: divídelo.") % {"most": most})
         sheet = load_workbook(io.BytesIO(content), read_only=True, data_only=True).worksheets[0]
         lines = [[_text(cell) for cell in line] for line in sheet.iter_rows(max_row=most + 2, values_only=True)]
     except InvalidInput:

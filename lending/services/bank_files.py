@@ -1,7 +1,6 @@
 """Payments that a bank or wallet collected, from its file: each row posted once, whatever is sent again."""
 
 import hashlib
-import re
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ from accounts.sheets import Row, as_day, read_sheet
 from accounts.tenancy.scope import current_institution_id
 from lending.models import BankFile, Loan, Repayment
 from lending.money import NotAnAmount, parse_amount, round_money
+from lending.selectors.collections import LOAN_CODE
 from lending.services.repayments import record_repayment
 
 COLUMNS: Final = {
@@ -83,6 +83,7 @@ def import_bank_file(*, actor: Actor, name: str, content: bytes, provider: str) 
             errors += [_error(one.line, *found) for found in _words(error)]
             continue
         if one.reference not in known:
+            known.add(one.reference)
             posted, amount = posted + 1, amount + one.amount
     return _kept(actor, name, content, provider, len(rows), posted, amount, sorted(errors, key=lambda e: e["line"]))
 
@@ -137,10 +138,10 @@ def _payments(rows: list[Row], errors: list[dict[str, Any]]) -> Iterator[Payment
 
 def _number(cell: Any) -> int:
     """The digits of a loan's number, with or without the institution's letters."""
-    digits = re.search(r"(\d{1,9})$", str(cell).strip())
-    if not digits:
+    code = LOAN_CODE.fullmatch(f"{cell:f}".removesuffix(".0") if isinstance(cell, Decimal) else str(cell).strip())
+    if not code:
         raise ValueError(_("Escribe el número del crédito"))
-    return int(digits[1])
+    return int(code[1])
 
 
 def _amount(cell: Any) -> Decimal:

@@ -211,9 +211,9 @@ def _as_date(cell: str) -> date:
         parts = cell.replace("/", "-").split("-")
         try:
             year, month, day = (int(parts[place]) for place in order)
-            if year > 1900:
+            if len(parts) == 3 and year > 1900:
                 return date(year, month, day)
-        except (ValueError, IndexError):
+        except (ValueError, IndexError, OverflowError):
             continue
     raise _BadCell(_("Escribe una fecha, por ejemplo 2026-12-31"))
 

@@ -7,12 +7,14 @@ from decimal import Decimal
 import pytest
 from openpyxl import Workbook
 
+from accounts import sheets
 from accounts.errors import InvalidInput, NotAllowed
 from accounts.models import AuditEntry
 from lending.models import BankFile, Loan, Repayment
 from lending.services.bank_files import import_bank_file
 from lending.tests.loans import active_loan, staff
 from lending.tests.test_repayments import check
+from lending.tests.test_sheets import changed
 
 HEADINGS = "Crédito;Fecha de pago;Importe;Número de operación\n"
 
@@ -99,3 +101,52 @@ def test_only_cashiers_import(institution, officer, cashier):
     with pytest.raises(InvalidInput) as refusal:
         send(cashier, "1;02/04/2026;1;A\n", provider=" ")
     assert list(refusal.value.fields) == ["provider"]
+
+
+def test_one_row_twice_in_a_file_is_one_payment_and_counted_once(loan, cashier):
+    row = f"{loan.number};02/04/2026;10;C-1\n"
+    file = send(cashier, row + row)
+    assert (file.rows, file.posted, file.amount, file.errors) == (2, 1, Decimal(10), [])
+    assert Repayment.objects.get(external_ref="C-1").amount == 10
+    changed = send(cashier, row + f"{loan.number};02/04/2026;11;C-1\n")
+    assert (changed.posted, changed.refused, changed.errors[0]["line"]) == (0, 1, 3)
+    check(loan)
+
+
+@pytest.mark.parametrize("code", ["ABC2024-{}", "99{:08d}", "{}.5", "x{}y"])
+def test_a_number_of_something_else_is_no_loan_of_ours(loan, cashier, code):
+    """Whose last digits happen to be a loan's: the money would go to somebody else."""
+    file = send(cashier, f"{code.format(loan.number)};02/04/2026;10;D-1\n")
+    assert (file.posted, [error["field"] for error in file.errors]) == (0, ["loan"])
+    assert not Repayment.objects.exists()
+
+
+@pytest.mark.parametrize("text", [
+    "credito,fecha,monto,referencia\n{},02/04/2026,1,500.00,A-1\n",  # 1,500.00 without its quotes
+    "credito,fecha,monto,importe,referencia\n{},02/04/2026,1500,0,A-1\n",
+])  # fmt: skip
+def test_cells_that_moved_are_not_taken_for_money(loan, cashier, text):
+    with pytest.raises(InvalidInput) as refused:
+        send(cashier, text.format(loan.number).encode())
+    assert refused.value.fields["file"]
+    assert not Repayment.objects.exists()
+
+
+def test_days_out_of_order_are_posted_in_theirs(loan, cashier):
+    send(cashier, f"{loan.number};06/04/2026;30;F-2\n{loan.number};05/04/2026;20;F-1\n")
+    posted = Repayment.objects.order_by("number").values_list("external_ref", flat=True)
+    assert list(posted) == ["F-1", "F-2"]
+    check(loan)
+
+
+@pytest.mark.parametrize("part", ["xl/workbook.xml", "xl/worksheets/sheet1.xml", "[Content_Types].xml"])
+def test_a_broken_workbook_is_refused_in_words(institution, cashier, part):
+    with pytest.raises(InvalidInput) as refused:
+        send(cashier, changed(part, b"<a"), name="pagos.xlsx")
+    assert refused.value.fields["file"] == ["El archivo no se puede abrir: guárdalo otra vez como XLSX."]
+
+
+def test_a_bomb_is_not_unpacked(institution, cashier, monkeypatch):
+    monkeypatch.setattr(sheets, "LARGEST_UNPACKED", 1 << 20)
+    with pytest.raises(InvalidInput):
+        send(cashier, changed("xl/styles.xml", b" " * (2 << 20)), name="pagos.xlsx")

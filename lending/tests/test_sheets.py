@@ -52,3 +52,18 @@ def test_entities_are_not_resolved(part, entity):
     evil = head + (b"?>" if head else b"") + b"<!DOCTYPE " + root + b" [" + entity + b"]>" + rest.lstrip()
     with pytest.raises(InvalidInput):
         sheets.read_sheet("hoja.xlsx", changed(part, evil))
+
+
+@pytest.mark.parametrize(
+    "content", [b"nombre;monto\rRosa;500\r", b"nombre;monto\r\nRosa;500\r\n", b"nombre;monto\nRosa;500"]
+)
+def test_every_end_of_line_is_one(content):
+    assert sheets.read_sheet("hoja.csv", content) == [(2, {"nombre": "Rosa", "monto": "500"})]
+
+
+def test_a_cell_too_long_and_cells_too_many_are_refused_in_words():
+    with pytest.raises(InvalidInput):
+        sheets.read_sheet("hoja.csv", b'nombre;monto\n"' + b"z" * 200_000 + b'";1\n')
+    with pytest.raises(sheets.SheetRefused) as refused:
+        sheets.read_sheet("hoja.csv", b"nombre,monto\nRosa,1,500.00\nLuz,20\n")
+    assert [(one.row, one.column) for one in refused.value.problems] == [(2, "monto")]

@@ -50,6 +50,7 @@ class Book:
         people, values = self.people, self.values
         for column in ("documento", "nombres"):
             people.required(column)
+        people.printable("nombres")
         kinds = [kind.lower() or "dni" for kind in people.texts("documento_tipo")]
         people.refuse([kind not in ("dni", "ce") for kind in kinds], "documento_tipo", _("Escribe dni o ce"))
         documents, phones = people.texts("documento"), people.texts("celular")
@@ -61,7 +62,9 @@ class Book:
                 documents[place] = clean_document(kind if kind in ("dni", "ce") else "dni", document)
             except BadIdentity as error:
                 people.refuse_one(place, "documento", error.message)
-        people.unique("documento", _("Este documento ya está en otra fila"))
+        twice = _("Este documento ya está en otra fila")
+        people.unique("documento", twice)
+        self._one_document(list(zip(kinds, documents, strict=True)), twice)
         mobiles = re_digits(people.text("celular"), 9)
         for place, phone in enumerate(phones):
             if mobiles[place] and phone[0] == "9":
@@ -86,10 +89,22 @@ class Book:
         values.update(kinds=kinds, documents=documents, phones=phones, born=born, names=people.texts("nombres"))
         values["regions"] = [code.zfill(2) if code else "" for code in regions]
 
+    def _one_document(self, documents: list[tuple[str, str]], message: str) -> None:
+        """Report a document written in two ways: the same letters twice are reported already."""
+        typed = self.people.texts("documento")
+        if len(set(documents)) == len(set(typed)):
+            return
+        first: dict[tuple[str, str], str] = {}
+        for place, document in enumerate(documents):
+            if document[1] and first.setdefault(document, typed[place]) != typed[place]:
+                self.people.refuse_one(place, "documento", message)
+
     def _check_loans(self) -> None:
         loans, values, today = self.loans, self.values, np.datetime64(self.on, "D")
         for column in ("credito", "documento", "producto"):
             loans.required(column)
+        loans.printable("credito")
+        loans.printable("agencia")
         loans.unique("credito", _("Este crédito ya está en otra fila"))
         loans.refuse(np.asarray(pc.utf8_length(loans.text("credito"))) > 40, "credito", _("No pasa de 40 letras"))
         values["owner"] = loans.found_in(
@@ -135,6 +150,7 @@ class Book:
         paid, values = self.paid, self.values
         for column in ("credito", "referencia"):
             paid.required(column)
+        paid.printable("referencia")
         values["loan"] = paid.found_in(
             "credito", self.loans.texts("credito"), _("Este crédito no está en la tabla creditos: agrégalo")
         )

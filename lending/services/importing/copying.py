@@ -141,7 +141,8 @@ class Copies:
     def move(self) -> None:
         """From the temporary tables to the real ones."""
         for statement in _MOVES.values():
-            self.cursor.execute(statement, self.values)
+            if any(f"new_{name}" in statement for name in self.made):  # there may be people only
+                self.cursor.execute(statement, self.values)
         for name in self.made:
             self.cursor.execute(f"DROP TABLE new_{name}")
 

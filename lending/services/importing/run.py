@@ -1,6 +1,7 @@
 """The file into the tables: temporary ones by COPY, then one INSERT … SELECT each, in one transaction."""
 
 import hashlib
+import logging
 import tempfile
 from collections import defaultdict
 from collections.abc import Callable, Sequence
@@ -12,7 +13,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from django.core.files.uploadedfile import UploadedFile
-from django.db import connection, transaction
+from django.db import InterfaceError, OperationalError, connection, transaction
 from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -43,6 +44,7 @@ ERRORS_KEPT: Final = 5_000
 SILENT_AFTER: Final = timedelta(minutes=15)
 FIRST_NUMBER: Final = 1_001
 Status = PortfolioImport.Status
+logger = logging.getLogger(__name__)
 Progress = Callable[[int, int], None]
 
 
@@ -119,6 +121,12 @@ def import_waiting(institution_id: int) -> int:
                 changes = {"errors": cells, "error_count": len(refusal.errors)}
             except UnreadableFile as refusal:
                 changes = {"errors": [["", 1, "", refusal.message]], "error_count": 1}
+            except (OperationalError, InterfaceError):
+                raise
+            except Exception:  # rather than try it again for ever
+                logger.exception("portfolio import %s could not be worked out", row.pk)
+                message = _("No pudimos traer este archivo y nada entró. Súbelo otra vez o escríbenos.")
+                changes = {"errors": [["", 1, "", message]], "error_count": 1}
         with institution_scope(institution_id):
             _close(row, status=Status.FAILED, **changes)
         done += 1

@@ -7,7 +7,7 @@ loan by the code that services them; the rest agrees with it to the cent.
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from typing import Any, Final
 
 import numpy as np
@@ -115,7 +115,11 @@ class _Chunk:
         states = {int(loan): self._state(int(loan)) for loan in np.flatnonzero(careful)}
         for loan, state in states.items():
             if state is not None:
-                self._take_over(loan, state, found)
+                try:
+                    self._take_over(loan, state, found)
+                except OverflowError:
+                    self._refuse_amounts(loan)
+                    states[loan] = None
         unpaid = plans.principal - found.paid["principal"]
         standing = Standing(
             self.first, plans, self.outstanding, self._days(), self.payments,
@@ -197,7 +201,14 @@ class _Chunk:
             return state_of(agreed, events, ServicingRules(moratory_rate=rate), self.book.on)
         except InvalidTerms as error:
             self.book.refuse_terms(self.first + loan, error)
-            return None
+        except (InvalidOperation, OverflowError):
+            self._refuse_amounts(loan)
+        return None
+
+    def _refuse_amounts(self, loan: int) -> None:
+        """A hundred years at the highest rates pass what can be counted."""
+        message = _("Con estas tasas y fechas los montos son demasiado grandes: revísalas")
+        self.book.refuse(self.first + loan, "monto", message)
 
     def _take_over(self, loan: int, state: LoanState, found: Replay) -> None:
         """What was worked out for one loan, into the arrays of all."""
