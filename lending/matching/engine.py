@@ -1,9 +1,10 @@
 """The answer for every product: eligible or not, at what amount, term and price, ranked, with reasons."""
 
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from decimal import ROUND_CEILING, ROUND_DOWN, ROUND_HALF_UP, Decimal
-from typing import Any
+from typing import Any, Final
 
 from lending.affordability import Affordability, CapacityPolicy, largest_installment, room_by_income
 from lending.matching.eligibility import NOT_THEIRS, eligibility, harvest_terms, longest_term_at_age
@@ -20,8 +21,10 @@ from lending.matching.products import (
 from lending.matching.ranking import WEIGHED, expected_return, inside_bound
 from lending.money import CENT, ZERO, round_money, to_centimos
 from lending.reasons import BAD, BLOCK, GOOD, INFO, VERIFY, Reason
-from lending.schedules import Schedule, build_schedule
+from lending.schedules import InvalidTerms, Schedule, build_schedule
 
+logger = logging.getLogger(__name__)
+LARGEST_TCEA: Final = 10_000  # a fraction; what an offer can hold
 _SCALE = 10**8  # TEA and probability of default as whole numbers
 
 
@@ -91,7 +94,7 @@ class Asked:
 
 def match_lenders(asked: Sequence[Asked]) -> list[Match]:
     """The answers of several lenders to one person, ranked together; a lender's weights count only when it is alone."""
-    answers = [_answer(one.profile, product, one.policy) for one in asked for product in one.products]
+    answers = [_answer_or_none(one.profile, product, one.policy) for one in asked for product in one.products]
     profile = asked[0].profile
     offers = sorted((answer for answer in answers if answer.eligible), key=lambda offer: _cost(profile, offer))
     if len(asked) == 1:
@@ -99,6 +102,15 @@ def match_lenders(asked: Sequence[Asked]) -> list[Match]:
     ranked = [replace(offer, rank=rank) for rank, offer in enumerate(offers, start=1)]
     days = {product.product_id: product.disbursement_days for one in asked for product in one.products}
     return [*_compared(profile, ranked, days), *(answer for answer in answers if not answer.eligible)]
+
+
+def _answer_or_none(profile: ApplicantProfile, product: ProductTerms, policy: MatchingPolicy) -> Match:
+    """The answer; terms that cannot be worked out are a case for a person and never take other offers along."""
+    try:
+        return _answer(profile, product, policy)
+    except (InvalidTerms, ArithmeticError):
+        logger.exception("product %s could not be matched", product.product_id)
+        return _no(product, [Reason("could_not_assess", VERIFY)])
 
 
 def _answer(profile: ApplicantProfile, product: ProductTerms, policy: MatchingPolicy) -> Match:
@@ -116,6 +128,8 @@ def _answer(profile: ApplicantProfile, product: ProductTerms, policy: MatchingPo
     schedule = search.best() if search.room > 0 else None
     if schedule is None:
         return _no(product, [*reasons, *search.too_dear()])
+    if schedule.tcea >= LARGEST_TCEA:
+        raise OverflowError(f"a yearly cost of {schedule.tcea}")
     term = search.term_of(schedule)
     return Match(
         product_id=product.product_id,

@@ -54,6 +54,9 @@ TERMS: Final = (
 )
 _LISTS: Final[dict[str, Any]] = {"regions": DEPARTMENTS, "sectors": SECTORS, "crops": CROPS}
 MOST_DOWN: Final = Decimal("0.9")  # above it nothing worth a contract is lent
+MOST_MONTHS: Final = 360
+MOST_MONTHS_ONCE: Final = 120  # one payment at the end
+MOST_WAIT: Final = 90  # days
 Status = ProductVersion.Status
 
 
@@ -237,6 +240,13 @@ def _check(version: ProductVersion) -> None:
         errors["insurance_monthly_rate"] = [_("El seguro no pasa de 5 % al mes")]
     if "down_payment_min" not in errors and version.down_payment_min > MOST_DOWN:
         errors["down_payment_min"] = [_("La cuota inicial no pasa del 90 por ciento del precio")]
+    most_months = MOST_MONTHS_ONCE if version.amortization == version.Amortization.BULLET else MOST_MONTHS
+    if "term_max" not in errors and version.term_max > most_months:
+        errors["term_max"] = [_("El plazo no pasa de %(months)s meses") % {"months": most_months}]
+    if not {"fee_upfront", "amount_min"} & set(errors) and version.fee_upfront * 3 > version.amount_min:
+        errors["fee_upfront"] = [_("La comisión no pasa de la tercera parte del monto mínimo")]
+    if "disbursement_days" not in errors and version.disbursement_days > MOST_WAIT:
+        errors["disbursement_days"] = [_("El desembolso no tarda más de %(days)s días") % {"days": MOST_WAIT}]
     if "score_min" not in errors and not 300 <= version.score_min <= 850:
         errors["score_min"] = [_("El puntaje va de 300 a 850")]
     if "age_min" not in errors and version.age_min < 18:

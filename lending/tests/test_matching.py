@@ -486,3 +486,29 @@ def test_a_bullet_is_as_far_as_its_cheapest_term_not_its_longest():
 def test_less_than_a_centimo_is_no_debt_over_the_limit():
     thin = replace(SHOP, surplus_verified=Decimal("0.01"), surplus_stressed=Decimal("0.01"))
     assert codes(one(shopkeeper(affordability=thin), product())) == ["nothing_left", "not_affordable"]
+
+
+@pytest.mark.parametrize("terms", [
+    {"fee_upfront": Decimal(3000)}, {"amortization": ProductAmortization.BULLET, "term_max": 5000},
+    {"fee_upfront": Decimal("2999.99")},
+])  # fmt: skip
+def test_terms_that_cannot_be_worked_out_take_nobodys_offer_along(terms):
+    answers = match(shopkeeper(pd=None), [product("wrong", **terms), product("right")], POLICY)
+    by_key = {answer.product_id: answer for answer in answers}
+    assert by_key["right"].eligible
+    if "fee_upfront" in terms:
+        assert codes(by_key["wrong"]) == ["could_not_assess"]
+
+
+@pytest.mark.parametrize("way", ProductAmortization)
+@pytest.mark.parametrize("term", [1, 120, 360])
+def test_the_widest_terms_a_product_may_have_are_worked_out(way, term):
+    """What `save_product_terms` lets through: see its limits."""
+    term = min(term, 120) if way is ProductAmortization.BULLET else term
+    widest = product(amortization=way, term_min=term, term_max=term, disbursement_days=90, tea_max=Decimal("1.14"),
+                     amount_min=Decimal(300), fee_upfront=Decimal(100), age_max=120,
+                     insurance_monthly_rate=Decimal("0.05"))  # fmt: skip
+    rich = replace(SHOP, surplus_verified=Decimal(10**12), surplus_stressed=Decimal(10**12), rows=())
+    offer = one(shopkeeper(affordability=rich, amount=Decimal(300), pd=None), widest)
+    assert offer.eligible
+    assert offer.tcea < 10_000
