@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy as _
 
 from portal.local import paths as local_paths
 from portal.local.secrets import local_secrets
+from portal.logs import without_tokens
 
 env = environ.Env()
 BASE_DIR = Path(__file__).resolve().parents[1]
@@ -335,6 +336,7 @@ structlog.configure(
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.filter_by_level,
         structlog.processors.format_exc_info,
+        without_tokens,
         structlog.processors.JSONRenderer(sort_keys=True),
     ],
     logger_factory=structlog.stdlib.LoggerFactory(),

@@ -143,6 +143,8 @@ EVENTS: Final[dict[str, Any]] = {
     "lending.contract.code_sent": _("Código de firma enviado"),
     "lending.contract.code_failed": _("Código de firma equivocado"),
     "lending.contract.signed": _("Contrato firmado"),
+    "lending.contract.link_sent": _("Enlace de firma enviado"),
+    "lending.contract.link_opened": _("Enlace de firma abierto"),
     "lending.contract.guarantor_signed": _("Contrato firmado por quien responde por él"),
     "lending.contract.opened": _("Contrato abierto"),
     "lending.contract.cancelled": _("Contrato anulado"),

@@ -34,7 +34,7 @@ from lending.models.portfolio import PortfolioFlow, RollMonth, VintageMonth
 from lending.models.prepayments import PrepaymentRequest
 from lending.models.products import LendingPolicy, Product, ProductVersion
 from lending.models.risk import ClassRule, ExternalClass, ProvisionRate
-from lending.models.signing import SigningCode
+from lending.models.signing import SigningCode, SigningLink
 from lending.models.statements import AccountStatement
 
 __all__ = [
@@ -99,5 +99,6 @@ __all__ = [
     "ReviewRequest",
     "RollMonth",
     "SigningCode",
+    "SigningLink",
     "VintageMonth",
 ]

@@ -35,3 +35,28 @@ class SigningCode(InstitutionOwned):
 
     def __str__(self) -> str:
         return f"{self.channel} {self.address}"
+
+
+class SigningLink(InstitutionOwned):
+    """A link sent to who answers for a loan, to read its contract and sign it on their own phone: once, for some days.
+
+    Whoever holds it may read that one contract and ask for the code to sign it with, which goes to an address of the
+    person's own. The newest one counts.
+    """
+
+    guarantor = InstitutionForeignKey(ContractGuarantor, models.CASCADE, related_name="links")
+    token_hash = models.CharField(max_length=64)  # keyed; the token itself is nowhere
+    channel = models.CharField(max_length=5, choices=SigningCode.Channel)
+    address = models.CharField(max_length=80)  # masked
+    requested_by = models.ForeignKey(User, models.PROTECT, related_name="+")
+    created_at = models.DateTimeField(db_default=Now())
+    expires_at = models.DateTimeField()
+    used_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta(InstitutionOwned.Meta):
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["institution", "token_hash"], name="signing_link_once"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.channel} {self.address}"

@@ -1,14 +1,16 @@
 """Reading contracts: whose they are, and what is shown of one."""
 
+import hmac
 from typing import Final
 from uuid import UUID
 
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
+from accounts import crypto
 from accounts.actors import Actor
 from accounts.errors import NotFound
-from lending.models import Contract, ContractGuarantor, Loan, SigningCode
+from lending.models import Contract, ContractGuarantor, Loan, SigningCode, SigningLink
 from lending.papers.contract import document_sha256
 from lending.selectors.applications import unrestricted
 
@@ -77,6 +79,29 @@ def live_code(contract: Contract, guarantor: ContractGuarantor | None = None) ->
 def is_live(code: SigningCode) -> bool:
     """Whether a code may still be typed."""
     return code.used_at is None and code.expires_at > timezone.now() and code.attempts < MOST_ATTEMPTS
+
+
+def signing_link(*, token: str = "", pk: int | None = None) -> SigningLink | None:
+    """The link of a token, or of a key for a door that saw its token, with its person and contract; None where none
+    was sent here."""
+    found = SigningLink.objects.select_related("guarantor__guarantor", "guarantor__contract__applicant")
+    return found.filter(token_hash=token_hash(token)).first() if pk is None else found.filter(pk=pk).first()
+
+
+def token_hash(token: str) -> str:
+    """What is kept of a link's token."""
+    return hmac.digest(crypto.purpose_key("signing link"), token.encode(), "sha256").hex()
+
+
+def live_link(guarantor: ContractGuarantor) -> SigningLink | None:
+    """The link by which the person may still sign."""
+    newest = SigningLink.objects.filter(guarantor=guarantor).order_by("-pk").first()
+    return newest if newest is not None and is_open_link(newest) else None
+
+
+def is_open_link(link: SigningLink) -> bool:
+    """Whether a link still serves; a newer one has ended it."""
+    return link.used_at is None and link.expires_at > timezone.now()
 
 
 def loan_of_contract(contract: Contract) -> Loan | None:

@@ -39,7 +39,9 @@ LEFT_OUT: Final = {
 }
 # What the serving role may see of tables that are closed to it: that there is a row, never what it says.
 CLOSED: Final = {"lending.FairnessAnswer": ("pk", "institution_id", "application_id", "answered_at")}
-SECRET_COLUMNS: Final = frozenset({"institution", "document_hash", "stored_name", "code_hash", "api_client_id"})
+SECRET_COLUMNS: Final = frozenset(
+    {"institution", "document_hash", "stored_name", "code_hash", "token_hash", "api_client_id"}
+)
 DECLARED, WORKED_OUT, STAFF, SYSTEM = (
     _("Lo declaraste tú"),
     _("Lo calculó un programa"),
@@ -64,6 +66,7 @@ WORDS: Final[dict[str, tuple[Any, Any]]] = {
     "lending.Notification": (_("Mensajes que te enviamos"), SYSTEM),
     "lending.Contract": (_("Contratos"), SYSTEM),
     "lending.SigningCode": (_("Códigos de firma enviados"), SYSTEM),
+    "lending.SigningLink": (_("Enlaces de firma enviados"), SYSTEM),
     "lending.ContractGuarantor": (_("Quiénes responden por un crédito, según su contrato"), STAFF),
     "lending.Loan": (_("Créditos"), SYSTEM),
     "lending.Guarantee": (_("Garantías de tus créditos"), STAFF),

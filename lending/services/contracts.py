@@ -173,17 +173,22 @@ def own_contract(contract_id: UUID, actor: Actor) -> Contract:
     contract takes its turn there.
     """
     contract = contract_for(actor, contract_id)
+    if contract.application is not None:
+        _require_party(contract.application, actor)
+    elif actor.user_id is None or owner_of(contract) != actor.user_id:
+        actor.require("lending.make_contract")
+    return in_turn(contract)
+
+
+def in_turn(contract: Contract) -> Contract:
+    """The contract as it stands once what it comes of and the contract itself are locked; the caller saw to rights."""
     if contract.restructure is not None:
-        if actor.user_id is None or owner_of(contract) != actor.user_id:
-            actor.require("lending.make_contract")
         lock_loan(contract.restructure.loan_id)
-        return contract_for(actor, contract_id, lock=True)
-    assert contract.application_id is not None  # one or the other, says the database
-    application = application_for(actor, contract.application_id, lock=True)
-    _require_party(application, actor)
-    contract = contract_for(actor, contract_id, lock=True)
-    contract.application = application
-    return contract
+    else:
+        assert contract.application_id is not None  # one or the other, says the database
+        Application.objects.select_for_update(of=("self",)).get(pk=contract.application_id)
+    found = Contract.objects.select_for_update(of=("self",)).select_related("application", "applicant")
+    return found.get(pk=contract.pk)
 
 
 def require_open(contract: Contract) -> None:

@@ -57,6 +57,7 @@ RULES: Final[dict[str, Rule]] = {
     "lending.AccountStatement": DELETE,
     "lending.Notification": DELETE,
     "lending.SigningCode": DELETE,
+    "lending.SigningLink": DELETE,
     "lending.FairnessAnswer": DELETE,
     "lending.OfferFeedback": DELETE,
     "lending.ExternalClass": DELETE,

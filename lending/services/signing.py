@@ -7,10 +7,11 @@ the borrower, who still signs with the code that reaches them alone.
 import hmac
 import secrets
 from datetime import date, datetime, time, timedelta
-from typing import Final
+from typing import Any, Final
 from uuid import UUID, uuid4
 
 from django.db import transaction
+from django.db.models import QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -21,10 +22,10 @@ from accounts.errors import InvalidInput, InvalidState, NotAllowed, NotFound, Un
 from accounts.formats import format_moment
 from accounts.models import Institution, User
 from accounts.phones import mask_mobile
-from lending.models import Applicant, Contract, ContractGuarantor, SigningCode
+from lending.models import Applicant, Contract, ContractGuarantor, SigningCode, SigningLink
 from lending.papers import contract as paper
-from lending.selectors.contracts import contract_for, is_as_shown, is_live, owner_of
-from lending.services.contracts import check_cap, own_contract, require_open, written_pdf
+from lending.selectors.contracts import contract_for, is_as_shown, is_live, is_open_link, owner_of
+from lending.services.contracts import check_cap, in_turn, own_contract, require_open, written_pdf
 from lending.services.restructures import apply_refinancing
 from lending.services.store import forget_sealed, keep_sealed, open_sealed
 
@@ -50,15 +51,30 @@ def send_signing_code(*, contract_id: UUID, actor: Actor, on: date | None = None
 
 
 @transaction.atomic
-def send_guarantor_code(*, guarantor_id: UUID, actor: Actor, on: date | None = None) -> SigningCode:
+def send_guarantor_code(
+    *, guarantor_id: UUID, actor: Actor, link_id: int | None = None, on: date | None = None
+) -> SigningCode:
     """Send who is named as answering for the loan a code to sign its contract with, beside an officer.
 
-    It goes to an address of their own. Raises as `send_signing_code`.
+    It goes to an address of their own. Without an officer, `link_id` is the link that the door saw the token of.
+    Raises as `send_signing_code`.
     """
-    one, contract = _named(guarantor_id, actor)
-    require_signable(contract, on or today())
+    one, contract, link = named_to_sign(guarantor_id, actor, link_id)
+    require_unsigned(one, contract, on or today())
+    if link is not None:
+        _require_open_link(link)
+    return _send_code(contract, actor, own_address(one, contract), one)
+
+
+def require_unsigned(one: ContractGuarantor, contract: Contract, on: date) -> None:
+    """Raise InvalidState unless the contract may be signed and this person has not."""
+    require_signable(contract, on)
     if one.signed_at is not None:
         raise InvalidState(_("Esta persona ya firmó."), code="guarantor_signed")
+
+
+def own_address(one: ContractGuarantor, contract: Contract) -> tuple[Channel, str]:
+    """Where who answers for the loan is reached, and the borrower is not. Raises InvalidState."""
     to = reached_at(one.guarantor, one.guarantor.user)
     borrower, owner = contract.applicant, contract.application.owner if contract.application else None
     if to[1].casefold() in {text.casefold() for _by, text in (*_addresses(borrower, owner), *_addresses(borrower))}:
@@ -66,33 +82,22 @@ def send_guarantor_code(*, guarantor_id: UUID, actor: Actor, on: date | None = N
             _("El código debe llegar a un celular o correo propio, y ese es el del titular. Corrígelo primero."),
             code="same_address",
         )
-    return _send_code(contract, actor, to, one)
+    return to
 
 
 def _send_code(
     contract: Contract, actor: Actor, to: tuple[Channel, str], guarantor: ContractGuarantor | None = None
 ) -> SigningCode:
     """A fresh code for the borrower or a guarantor. Raises InvalidState when asked for too often."""
-    now = timezone.now()
-    recent = list(
-        SigningCode.objects.filter(
-            contract_id=contract.pk, guarantor=guarantor, created_at__gt=now - timedelta(hours=1)
-        ).values_list("created_at", flat=True)
-    )
-    if recent and max(recent) > now - PAUSE:
-        raise InvalidState(
-            _("Acabamos de enviar un código. Espera medio minuto antes de pedir otro."), code="code_too_soon"
-        )
-    if len(recent) >= MOST_CODES:
-        raise InvalidState(_("Ya enviamos cinco códigos. Espera una hora o llama a la entidad."), code="code_too_many")
-    channel, address = to
+    refuse_hurry(SigningCode.objects.filter(contract_id=contract.pk, guarantor=guarantor))
+    now, channel = timezone.now(), to[0]
     code = f"{secrets.randbelow(10**6):06d}"
     sent = SigningCode.objects.create(
         contract=contract,
         guarantor=guarantor,
         code_hash=_hash(contract, code),
         channel=channel,
-        address=mask_mobile(address) if channel == Channel.SMS else _mask_email(address),
+        address=masked(to),
         requested_by_id=actor.user_id,
         expires_at=now + CODE_LASTS,
     )
@@ -100,8 +105,20 @@ def _send_code(
         actor, "lending.contract.code_sent", contract, application=contract.application_id, channel=str(channel),
         **({"guarantor": guarantor.guarantor_id} if guarantor else {}),
     )  # fmt: skip
-    _deliver(contract, channel, address, code, as_guarantor=guarantor is not None)
+    _deliver(contract, to, code, as_guarantor=guarantor is not None)
     return sent
+
+
+def refuse_hurry(sent: QuerySet[Any]) -> None:
+    """Raise InvalidState where one of these was sent just now, or too many within the hour."""
+    now = timezone.now()
+    recent = list(sent.filter(created_at__gt=now - timedelta(hours=1)).values_list("created_at", flat=True))
+    if recent and max(recent) > now - PAUSE:
+        raise InvalidState(
+            _("Acabamos de enviar un mensaje. Espera medio minuto antes de pedir otro."), code="code_too_soon"
+        )
+    if len(recent) >= MOST_CODES:
+        raise InvalidState(_("Ya enviamos cinco mensajes. Espera una hora o llama a la entidad."), code="code_too_many")
 
 
 def sign_contract(*, contract_id: UUID, actor: Actor, code: str, sha256: str, on: date | None = None) -> Contract:
@@ -128,17 +145,20 @@ def sign_contract(*, contract_id: UUID, actor: Actor, code: str, sha256: str, on
 
 
 def sign_as_guarantor(
-    *, guarantor_id: UUID, actor: Actor, code: str, sha256: str, on: date | None = None
+    *, guarantor_id: UUID, actor: Actor, code: str, sha256: str, link_id: int | None = None, on: date | None = None
 ) -> ContractGuarantor:
     """The signature of somebody the contract names as answering for it, before the borrower's. Raises as above.
 
-    At the counter: an officer is the witness. Signing again is no error.
+    At the counter an officer is the witness; elsewhere `link_id` is the link that the door saw the token of, and the
+    signature uses it up. Signing again is no error.
     """
     with transaction.atomic():
-        one, contract = _named(guarantor_id, actor)
+        one, contract, link = named_to_sign(guarantor_id, actor, link_id)
         if one.signed_at is not None:
             return one
         require_signable(contract, on or today())
+        if link is not None:
+            _require_open_link(link)
         _require_shown(contract, sha256)
         live = _newest(contract, one)
         refusal = _refusal(contract, live, code, actor)
@@ -147,12 +167,15 @@ def sign_as_guarantor(
             live.save(update_fields=["used_at"])
             one.signature = {
                 "method": "code", "channel": live.channel, "address": live.address, "sha256": sha256, "ip": actor.ip,
-                "witness": actor.user_id,
+                "witness": None if link else actor.user_id,
             }  # fmt: skip
+            if link is not None:
+                link.used_at = one.signed_at
+                link.save(update_fields=["used_at"])
             one.save(update_fields=["signed_at", "signature"])
             audit.record(
                 actor, "lending.contract.guarantor_signed", contract, guarantor=one.guarantor_id,
-                number=contract.number, sha256=sha256, method="code", channel=live.channel,
+                number=contract.number, sha256=sha256, method="code", channel=live.channel, at_counter=link is None,
             )  # fmt: skip
             return one
     raise InvalidInput(fields={"code": [refusal]})
@@ -181,16 +204,35 @@ def require_signable(contract: Contract, on: date) -> None:
     check_cap(contract.tea, on)
 
 
-def _named(guarantor_id: UUID, actor: Actor) -> tuple[ContractGuarantor, Contract]:
-    """Somebody a contract names, and the contract, both locked, for an officer. Raises NotFound, NotAllowed."""
-    actor.require("lending.make_contract")
+def named_to_sign(
+    guarantor_id: UUID, actor: Actor, link_id: int | None = None
+) -> tuple[ContractGuarantor, Contract, SigningLink | None]:
+    """Somebody a contract names, the contract and the link, all locked: for an officer, or by the person's link.
+
+    Nobody who could be the witness comes by a link. Raises NotFound, NotAllowed.
+    """
     _require_person(actor)
-    contract_id = ContractGuarantor.objects.filter(pk=guarantor_id).values_list("contract_id", flat=True).first()
-    if contract_id is None:
+    if link_id is None:
+        actor.require("lending.make_contract")
+    elif actor.can("lending.make_contract"):
+        raise NotAllowed(_("Este enlace es de quien responde por el crédito. En la agencia, firma contigo."))
+    named = ContractGuarantor.objects.select_related("contract").filter(pk=guarantor_id).first()
+    if named is None:
         raise NotFound
-    contract = own_contract(contract_id, actor)
+    contract = own_contract(named.contract_id, actor) if link_id is None else in_turn(named.contract)
     found = ContractGuarantor.objects.select_for_update(of=("self",)).select_related("guarantor__user")
-    return found.get(pk=guarantor_id), contract
+    one = found.get(pk=guarantor_id)
+    if link_id is None:
+        return one, contract, None
+    link = SigningLink.objects.select_for_update().filter(pk=link_id, guarantor_id=one.pk).first()
+    if link is None:
+        raise NotFound
+    return one, contract, link
+
+
+def _require_open_link(link: SigningLink) -> None:
+    if not is_open_link(link):
+        raise InvalidState(_("Este enlace ya no sirve. Pide que te envíen otro."), code="link_over")
 
 
 def _require_guarantors(contract: Contract) -> None:
@@ -287,8 +329,9 @@ def signature_lines(contract: Contract) -> list[tuple[str, str]]:
         *(
             (
                 f"Firmado por {paper.ROLES[one.kind].lower()}",
-                f"{one.guarantor.full_name}, el {format_moment(one.signed_at)}, en agencia, con un código enviado a"
-                f" {one.signature['address']}",
+                f"{one.guarantor.full_name}, el {format_moment(one.signed_at)},"
+                f" {'en agencia' if one.signature['witness'] else 'por internet, con un enlace de un solo uso'}, con un"
+                f" código enviado a {one.signature['address']}",
             )
             for one in guarantors.select_related("guarantor").order_by("signed_at")
             if one.signed_at
@@ -318,7 +361,16 @@ def reached_at(applicant: Applicant, owner: User | None) -> tuple[Channel, str]:
     )
 
 
-def _deliver(contract: Contract, channel: Channel, address: str, code: str, *, as_guarantor: bool) -> None:
+def send_message(to: tuple[Channel, str], subject: str, text: str, *, about: str) -> None:
+    """One message on the person's channel, once per `about`. Raises NotDelivered."""
+    channel, address = to
+    if channel == Channel.SMS:
+        messages.send_sms(address, text, dedupe_key=about)
+    else:
+        messages.send_mail(address, subject, text, dedupe_key=about)
+
+
+def _deliver(contract: Contract, to: tuple[Channel, str], code: str, *, as_guarantor: bool) -> None:
     institution = Institution.objects.get(pk=contract.institution_id)
     about = {"code": code, "number": contract.summary["code"], "institution": institution.name}
     text = _(
@@ -331,17 +383,18 @@ def _deliver(contract: Contract, channel: Channel, address: str, code: str, *, a
             "%(institution)s: %(code)s es tu código para firmar el contrato %(number)s de %(name)s. Si firmas,"
             " respondes por ese préstamo. Vale 10 minutos. No se lo des a nadie."
         )
-    if channel == Channel.SMS:
-        messages.send_sms(address, text % about, dedupe_key=f"signature-{uuid4()}")
-    else:
-        subject = _("Código para firmar el contrato %(number)s") % about
-        messages.send_mail(address, subject, text % about, dedupe_key=f"signature-{uuid4()}")
+    subject = _("Código para firmar el contrato %(number)s") % about
+    send_message(to, subject, text % about, about=f"signature-{uuid4()}")
 
 
 def _hash(contract: Contract, code: str) -> str:
     return hmac.digest(crypto.purpose_key("signing code"), f"{contract.pk}:{code}".encode(), "sha256").hex()
 
 
-def _mask_email(address: str) -> str:
+def masked(to: tuple[Channel, str]) -> str:
+    """An address that only its owner knows again."""
+    channel, address = to
+    if channel == Channel.SMS:
+        return mask_mobile(address)
     name, _at, domain = address.partition("@")
     return f"{name[:2]}•••@{domain}"[:80]

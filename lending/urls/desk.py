@@ -33,6 +33,7 @@ urlpatterns = [
     path("desk/contracts/<uuid:contract_id>/pdf/", contracts.desk_pdf, name="desk_contract_pdf"),
     path("desk/contracts/<uuid:contract_id>/guarantors/", contracts.desk_guarantors, name="desk_contract_guarantors"),
     path("desk/guarantors/<uuid:guarantor_id>/code/", contracts.desk_guarantor_code, name="desk_guarantor_code"),
+    path("desk/guarantors/<uuid:guarantor_id>/link/", contracts.desk_guarantor_link, name="desk_guarantor_link"),
     path("desk/guarantors/<uuid:guarantor_id>/sign/", contracts.desk_guarantor_sign, name="desk_guarantor_sign"),
     path("desk/guarantors/<uuid:guarantor_id>/drop/", contracts.desk_guarantor_drop, name="desk_guarantor_drop"),
     path("desk/documents/<uuid:document_id>/", case.review_paper, name="desk_document"),

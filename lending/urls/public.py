@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from lending.views import about_you, apply, check, complaints, contracts, documents, my, my_data, public
+from lending.views import about_you, apply, check, complaints, contracts, documents, my, my_data, public, signing_links
 
 urlpatterns = [
     path("", public.landing, name="landing"),
@@ -13,6 +13,10 @@ urlpatterns = [
     path("complaints/", complaints.book, name="complaints"),
     path("complaints/find/", complaints.find, name="complaint_find"),
     path("complaints/<uuid:complaint_id>/", complaints.copy, name="complaint_copy"),
+    path("sign/", signing_links.contract, name="guarantor_contract"),
+    path("sign/code/", signing_links.code, name="guarantor_code"),
+    path("sign/pdf/", signing_links.pdf, name="guarantor_pdf"),
+    path("sign/<str:token>/", signing_links.link, name="guarantor_link"),
     path("your-data/", public.data_use, name="data_use"),
     path("your-score/", public.score_explained, name="score_explained"),
     path("apply/", apply.start, name="apply"),

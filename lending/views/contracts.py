@@ -15,6 +15,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from accounts import access
 from accounts.errors import DomainError, InvalidInput, InvalidState, NotFound
+from accounts.formats import format_moment
 from accounts.http import InstitutionRequest
 from lending import presentation
 from lending.forms.contracts import GuaranteeForm, InsuranceForm, SignForm
@@ -22,7 +23,7 @@ from lending.forms.refusals import show_refusal
 from lending.models import Application, Contract, ContractGuarantor, Offer
 from lending.papers.pdf import schedule_table
 from lending.selectors.applications import application_for
-from lending.selectors.contracts import contract_for, live_code, loan_of_contract, newer_contract, owner_of
+from lending.selectors.contracts import contract_for, live_code, live_link, loan_of_contract, newer_contract, owner_of
 from lending.services.contracts import cancel_contract, document_of, insure_otherwise, make_contract
 from lending.services.guarantors import drop_guarantor, name_guarantor
 from lending.services.signing import (
@@ -33,6 +34,7 @@ from lending.services.signing import (
     sign_contract,
     signature_lines,
 )
+from lending.services.signing_links import send_guarantor_link
 
 KINDS = {Contract.Status.OPEN: "warn", Contract.Status.SIGNED: "ok", Contract.Status.CANCELLED: ""}
 
@@ -197,6 +199,21 @@ def desk_guarantor_code(request: InstitutionRequest, slug: str, guarantor_id: UU
 
 @require_POST
 @access.require("lending.make_contract")
+def desk_guarantor_link(request: InstitutionRequest, slug: str, guarantor_id: UUID) -> HttpResponse:
+    """Send one of them a link to read and sign on their own phone."""
+    one = _naming(request, guarantor_id)
+    try:
+        sent = send_guarantor_link(guarantor_id=guarantor_id, actor=request.actor)
+    except InvalidState as refusal:
+        messages.error(request, str(refusal.message))
+    else:
+        text = _("Enviamos un enlace a %(address)s. Vale hasta el %(until)s.")
+        messages.success(request, text % {"address": sent.address, "until": format_moment(sent.expires_at)})
+    return redirect(f"{address_of(request, one.contract, desk=True)}#garantes")
+
+
+@require_POST
+@access.require("lending.make_contract")
 def desk_guarantor_sign(request: InstitutionRequest, slug: str, guarantor_id: UUID) -> HttpResponse:
     """Their signature, beside the officer."""
     one = _naming(request, guarantor_id)
@@ -330,8 +347,6 @@ def page(
     signing: tuple[UUID, SignForm] | None = None,
 ) -> HttpResponse:
     """The contract's page around the form that was refused, or ready for the next step."""
-    columns, rows, foot = schedule_table(contract.schedule)
-    heads: list[Any] = [*columns[:2], *((name, "r") for name in columns[2:])]
     is_open = contract.status == Contract.Status.OPEN
     code = live_code(contract) if is_open else None
     prefix = "lending:desk_contract" if desk else "lending:my_contract"
@@ -339,8 +354,7 @@ def page(
     refused = sign_form or insurance_form or guarantor_form or (signing[1] if signing else None)
     guarantors = guarantor_lines(contract, signing, is_open=is_open)
     context = {
-        "contract": contract,
-        "summary": contract.summary,
+        **paper_context(contract),
         "desk": desk,
         "shell": "desk_base.html" if desk else "base.html",
         "tag": {"text": contract.get_status_display(), "kind": KINDS[Contract.Status(contract.status)]},
@@ -348,11 +362,7 @@ def page(
         if contract.application
         else "",
         "back_url": origin_of(request, contract, desk=desk),
-        "own_part": Decimal(contract.summary["figures"].get("own_part", 0)),
         "valid_until": date.fromisoformat(contract.summary["valid_until"]),
-        "columns": heads,
-        "rows": rows,
-        "foot": [foot],
         "may_act": is_open and (not desk or request.actor.can("lending.make_contract")),
         "may_insure": is_open and bool(contract.offer and contract.offer.product_version.insurance_monthly_rate),
         "code": code,
@@ -375,6 +385,20 @@ def page(
     return render(request, "lending/contract/page.html", context, status=422 if refused and refused.errors else 200)
 
 
+def paper_context(contract: Contract) -> dict[str, Any]:
+    """What `lending/contract/_paper.html` shows: the Hoja Resumen, what it says, the cronograma."""
+    columns, rows, foot = schedule_table(contract.schedule)
+    heads: list[Any] = [*columns[:2], *((name, "r") for name in columns[2:])]
+    return {
+        "contract": contract,
+        "summary": contract.summary,
+        "own_part": Decimal(contract.summary["figures"].get("own_part", 0)),
+        "columns": heads,
+        "rows": rows,
+        "foot": [foot],
+    }
+
+
 def guarantor_lines(
     contract: Contract, signing: tuple[UUID, SignForm] | None, *, is_open: bool
 ) -> list[dict[str, Any]]:
@@ -395,6 +419,7 @@ def guarantor_lines(
                 "signed_at": one.signed_at,
                 "form": form,
                 "code": live_code(contract, one) if waits else None,
+                "link": live_link(one) if waits else None,
             }
         )
     return lines

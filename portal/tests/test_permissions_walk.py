@@ -251,6 +251,11 @@ ADDRESSES: dict[str, Address] = {
     "lending:complaints": Address(get=EVERYBODY, post=EVERYBODY),
     "lending:complaint_find": Address(get=EVERYBODY, post=EVERYBODY),
     "lending:complaint_copy": Address(get=OWNER),
+    # by a link that was sent; whoever came by none is told so
+    "lending:guarantor_contract": Address(get=EVERYBODY, post=EVERYBODY),
+    "lending:guarantor_code": Address(post=EVERYBODY),
+    "lending:guarantor_pdf": PUBLIC,
+    "lending:guarantor_link": Address(get=EVERYBODY, missing=True),
     # applying, and one's own applications
     "lending:apply": Address(get=SIGNED_IN, post=SIGNED_IN),
     "lending:apply_counter": Address(get=frozenset({"officer"}), post=frozenset({"officer"})),
@@ -378,7 +383,7 @@ ADDRESSES: dict[str, Address] = {
     ),
     "lending:desk_contract_guarantors": Address(post=holders("lending.make_contract")),
     **dict.fromkeys(
-        (f"lending:desk_guarantor_{act}" for act in ("code", "sign", "drop")),
+        (f"lending:desk_guarantor_{act}" for act in ("code", "link", "sign", "drop")),
         Address(post=holders("lending.make_contract")),
     ),
     "lending:desk_loan_cancel": Address(post=holders("lending.request_disbursement")),
@@ -590,6 +595,7 @@ def world(institution: Institution, other_institution: Institution, assessed: An
         "correction_id": 1,
         "incident_id": incident(people["manager"]).pk,
         "what": "authority",
+        "token": "nobody-was-sent-this",
         "webhook_id": Webhook.objects.create(
             url="https://caja.example/avisos", events=[], secret="x", created_by_id=people["manager"].user_id
         ).pk,
