@@ -17,6 +17,7 @@ CHECKOUT = Path(__file__).resolve().parents[2]
 SUPERUSER = "postgres"
 ROLES = ("lend_app", "lend_owner", "lend_regulator", "lend_system", "lend_fairness")
 OUTSIDE = (Path("/var/lib"), Path("/var/tmp"))  # noqa: S108 - where root's PostgreSQL may put its data
+MEMORY = Path("/dev/shm")  # noqa: S108
 LONGEST_SOCKET_PATH = 107
 POSTGRES_PORT = 5432  # only names the socket file; nothing listens on the network
 POSTGRES_SOCKET = f".s.PGSQL.{POSTGRES_PORT}"
@@ -156,6 +157,11 @@ def outside_folders(home: Path) -> list[Path]:
     """Where the data of `home` may be when PostgreSQL's user cannot come to `home`, best first."""
     fit = [base for base in OUTSIDE if os.access(base, os.W_OK) and searchable_by_all(base)]
     return [base / folder_name(home) for base in fit]
+
+
+def memory_folder(home: Path) -> Path | None:
+    """Where the tests of `home` keep databases in memory; None where the machine has no such folder."""
+    return MEMORY / folder_name(home) if os.access(MEMORY, os.W_OK) else None
 
 
 def searchable_by_all(folder: Path) -> bool:

@@ -113,13 +113,14 @@ class PostgresServer:
         finally:
             connection.close()
 
-    def create_database(self, name: str, template: str | None = None) -> None:
-        """Make `name` with its roles and rights; a clone of `template` already has them.
+    def create_database(self, name: str, template: str | None = None, tablespace: str | None = None) -> None:
+        """Make `name` with its roles and rights; a clone of `template`, in `tablespace`, already has them.
 
         Repeating it without a template mends the rights of a database that is there.
         """
         if template is not None:
-            self.query(f'CREATE DATABASE "{name}" TEMPLATE "{template}" OWNER lend_owner')
+            where = f"TABLESPACE {tablespace}" if tablespace else ""
+            self.query(f'CREATE DATABASE "{name}" TEMPLATE "{template}" OWNER lend_owner STRATEGY FILE_COPY {where}')
             self.query(f'REVOKE ALL ON DATABASE "{name}" FROM PUBLIC')  # a clone copies all but these rights
             self.query(f'GRANT CONNECT ON DATABASE "{name}" TO {", ".join(ROLES)}')
             self.query(f'GRANT TEMPORARY ON DATABASE "{name}" TO lend_app')

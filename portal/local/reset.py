@@ -7,7 +7,7 @@ import sys
 from contextlib import suppress
 from pathlib import Path
 
-from portal.local.paths import Paths, local_folder, outside_folders
+from portal.local.paths import Paths, local_folder, memory_folder, outside_folders
 
 
 def homes(local: Path) -> list[Path]:
@@ -39,8 +39,9 @@ def main() -> int:
     for home in homes(local):
         with suppress(OSError):
             shutil.rmtree(Paths(home, home).runtime)
-        for folder in outside_folders(home):
-            shutil.rmtree(folder, ignore_errors=True)
+        for folder in (*outside_folders(home), memory_folder(home)):
+            if folder:
+                shutil.rmtree(folder, ignore_errors=True)
     for entry in local.iterdir():  # the folder itself may be a mount or a link
         shutil.rmtree(entry) if entry.is_dir() and not entry.is_symlink() else os.unlink(entry)
     sys.stdout.write(f"Forgotten: everything in {local}.\n")

@@ -4,7 +4,8 @@ Servers of their own under `$AYNI_LOCAL/test`, started by the first test that ne
 the run takes a slot: a number held by a file lock, so that parallel workers and parallel runs stay apart.
 Its database is a clone of a template that the owner has migrated; the template is kept until a migration
 changes. Tests that commit get a clone for themselves instead of a flush, which the owner's tables and the
-append-only triggers would refuse.
+append-only triggers would refuse. Clones live in memory where there is enough: one is a thousand files, made
+and forgotten hundreds of times in a run.
 """
 
 import hashlib
@@ -12,17 +13,20 @@ import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from itertools import count
 from pathlib import Path
 
-from portal.local.paths import CHECKOUT, local_folder, paths
-from portal.local.postgres import ROLES_SQL, PostgresServer
+from portal.local.paths import CHECKOUT, local_folder, memory_folder, paths
+from portal.local.postgres import ROLES_SQL, PostgresServer, make_private, server_account
 from portal.local.processes import FileLock
 from portal.local.servers import Servers
 from portal.local.site import PRODUCTION_VARIABLES
 
 TEMPLATE = "test_ayni_template_"
 TEMPLATES_KEPT = 3
+IN_MEMORY = "test_ayni_memory"  # the tablespace of clones
+LEAST_MEMORY = 1 << 30  # bytes free
 
 
 def take_slot() -> FileLock:
@@ -78,17 +82,49 @@ def make_template(servers: Servers) -> str:
             drop_template(servers.postgres, outdated)
         drop_template(servers.postgres, name)  # a half-made one
         servers.postgres.create_database(name)
+        memory = tablespace_in_memory(servers)
+        move(servers.postgres, name, memory)
         migrate(name)
+        move(servers.postgres, name, memory and "pg_default")  # where it is kept
         servers.postgres.query(f'ALTER DATABASE "{name}" IS_TEMPLATE true')
     finally:
         lock.release()
     return name
 
 
+@cache
+def tablespace_in_memory(servers: Servers) -> str | None:
+    """The tablespace of clones, made anew if the machine has restarted; None where there is too little memory."""
+    folder = memory_folder(servers.paths.home)
+    if folder is None or shutil.disk_usage(folder.parent).free < LEAST_MEMORY:
+        return None
+    lock = FileLock(servers.paths.locks / "memory.lock")
+    lock.take()
+    try:
+        found = servers.postgres.query(f"SELECT oid FROM pg_tablespace WHERE spcname = '{IN_MEMORY}'")
+        if found and any(folder.glob("PG_*")):
+            return IN_MEMORY
+        for (oid,) in found:
+            for (name,) in servers.postgres.query(f"SELECT datname FROM pg_database WHERE dattablespace = {oid}"):
+                servers.postgres.drop_database(name)
+            servers.postgres.query(f"DROP TABLESPACE {IN_MEMORY}")
+        shutil.rmtree(folder, ignore_errors=True)
+        make_private(folder, server_account())
+        servers.postgres.query(f"CREATE TABLESPACE {IN_MEMORY} LOCATION '{folder}'")
+    finally:
+        lock.release()
+    return IN_MEMORY
+
+
 def drop_template(postgres: PostgresServer, name: str) -> None:
     if postgres.query(f"SELECT 1 FROM pg_database WHERE datname = '{name}'"):
         postgres.query(f'ALTER DATABASE "{name}" IS_TEMPLATE false')
         postgres.drop_database(name)
+
+
+def move(postgres: PostgresServer, database: str, tablespace: str | None) -> None:
+    if tablespace:
+        postgres.query(f'ALTER DATABASE "{database}" SET TABLESPACE {tablespace}')
 
 
 def migrate(database: str) -> None:
@@ -115,7 +151,7 @@ def migrations_hash() -> str:
 def cloned_database(servers: Servers, template: str, name: str) -> Iterator[str]:
     """All aliases connected to a fresh clone of `template`, dropped at the end."""
     servers.postgres.drop_database(name)
-    servers.postgres.create_database(name, template)
+    servers.postgres.create_database(name, template, tablespace_in_memory(servers))
     try:
         with connected_to(name):
             yield name

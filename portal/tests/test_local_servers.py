@@ -13,11 +13,12 @@ import psutil
 import pytest
 
 from portal.local import postgres, reset
-from portal.local.paths import CHECKOUT, Paths
+from portal.local.paths import CHECKOUT, Paths, memory_folder
 from portal.local.postgres import PostgresServer, ServerFailed
 from portal.local.processes import command_of, wait_until
 from portal.local.redis import RedisServer
 from portal.local.servers import Servers
+from portal.tests import machine
 
 AS_ROOT = os.getuid() == 0
 USER = """
@@ -40,10 +41,14 @@ def processes_of(home: Path) -> list[psutil.Process]:
 
 def forget(home: Path) -> None:
     """As `make reset` does, after everything has stopped."""
+    reset_now(home)
+    shutil.rmtree(home)
+
+
+def reset_now(home: Path) -> None:
     assert wait_until(lambda: not processes_of(home), 10), processes_of(home)
     env = os.environ | {"AYNI_LOCAL": str(home)}
     subprocess.run([sys.executable, "-m", reset.__name__], cwd=CHECKOUT, env=env, check=True, capture_output=True)
-    shutil.rmtree(home)
 
 
 @pytest.fixture
@@ -206,6 +211,25 @@ def test_a_server_that_cannot_start_says_why(place):
         configuration.write("no_such_setting = 1\n")
     with pytest.raises(ServerFailed, match="no_such_setting"):
         servers.attach()
+
+
+def test_clones_live_in_memory_which_a_restart_of_the_machine_forgets(place, user):
+    folder = memory_folder(place.home)
+    if folder is None:
+        assert machine.tablespace_in_memory(Servers(place)) is None
+        return
+    for _ in range(2):
+        servers = Servers(place)  # another process, as far as it knows
+        with machine.cloned_database(servers, "template0", "cloned"):
+            assert servers.postgres.query("SELECT current_database()", "cloned") == [("cloned",)]
+            assert any(folder.glob("PG_*/*"))
+            servers.postgres.create_database("left", "template0", machine.IN_MEMORY)
+        shutil.rmtree(folder)
+    folder.mkdir()
+    user.stdin.close()
+    user.wait()
+    reset_now(place.home)
+    assert not folder.exists()
 
 
 def test_reset_refuses_while_the_servers_are_used(place, user):
