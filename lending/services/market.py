@@ -170,7 +170,8 @@ def choose_market_offer(*, request_id: UUID, offer_id: UUID, actor: Actor) -> Ma
         return offer
     if request.status != Status.ANSWERED:
         raise InvalidState(_("Ya elegiste otra oferta de esta comparación."))
-    if offer.valid_until is None or offer.valid_until < today() or offer.terms.withdrawn_on is not None:
+    open_still = offer.terms.withdrawn_on is None and offer.lender.is_active
+    if offer.valid_until is None or offer.valid_until < today() or not open_still:
         raise InvalidState(_("Esta oferta venció. Compara otra vez: tus respuestas siguen guardadas."))
     application = _apply(request, offer, actor)
     offer.status, offer.chosen_at = MarketOffer.Status.CHOSEN, timezone.now()

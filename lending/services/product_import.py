@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
+from django.utils.text import slugify
 from django.utils.translation import gettext as _
 
 from accounts import audit
@@ -103,7 +104,7 @@ def _import_row(actor: Actor, row: Mapping[str, str], seen: set[str], report: Im
     kind = _plain(row.get("kind", "")) or PRODUCT
     if kind not in (PRODUCT, OPPORTUNITY):
         raise InvalidInput(fields={"kind": [_("Escribe producto u oportunidad")]})
-    code = row.get("code", "").strip().lower()
+    code = slugify(row.get("code", ""))[:40]  # as it is kept, so that it is known again
     if not code:
         raise InvalidInput(fields={"code": [_("Escribe un código: así se reconoce al volver a importar")]})
     if code in seen:

@@ -1,15 +1,16 @@
 """One request, many lenders: what is compared, who may see it, and what a choice opens."""
 
+import threading
 from datetime import date, timedelta
 from decimal import Decimal
 
 import pytest
-from django.db import ProgrammingError, connection, transaction
+from django.db import ProgrammingError, connection, connections, transaction
 
 from accounts.actors import Actor
 from accounts.clock import today
 from accounts.errors import InvalidInput, InvalidState, NotFound
-from accounts.models import AuditEntry, OutboxEvent
+from accounts.models import AuditEntry, Institution, OutboxEvent
 from accounts.tenancy.scope import institution_scope, person_scope
 from accounts.tests.factories import UserFactory
 from accounts.tests.fixtures import no_scope
@@ -212,3 +213,72 @@ def test_a_withdrawn_offer_can_no_longer_be_chosen(lenders, person, platform):
         CatalogueOffer.objects.filter(pk=offer.terms_id).update(withdrawn_on=today())
     with pytest.raises(InvalidState):
         market.choose_market_offer(request_id=request.pk, offer_id=offer.pk, actor=person)
+
+
+@pytest.mark.parametrize("end", ["expired", "closed"])
+def test_an_offer_past_its_days_or_of_a_closed_lender_can_no_longer_be_chosen(lenders, person, platform, end):
+    request = answered(person, lenders, platform)
+    offer = MarketOffer.objects.get(request_id=request.pk, lender_id=lenders[1].pk)
+    if end == "expired":
+        MarketOffer.objects.filter(pk=offer.pk).update(valid_until=today() - timedelta(days=1))
+    else:
+        Institution.objects.filter(pk=lenders[1].pk).update(is_active=False)
+    with pytest.raises(InvalidState):
+        market.choose_market_offer(request_id=request.pk, offer_id=offer.pk, actor=person)
+    with institution_scope(lenders[1].pk):
+        assert not Application.objects.exists()
+
+
+def test_nothing_a_lender_can_read_names_a_request_or_anybodys_offer(lenders, person, platform):
+    """Every row of every table that its scope reaches: audit, outbox, webhooks and exports read nothing else."""
+    request = answered(person, lenders, platform)
+    offers = {offer.lender_id: offer for offer in MarketOffer.objects.filter(request_id=request.pk)}
+    market.choose_market_offer(request_id=request.pk, offer_id=offers[lenders[1].pk].pk, actor=person)
+    secrets = [str(key) for key in (request.pk, request.facts_sha256, *(one.pk for one in offers.values()))]
+
+    def told(where):
+        found = []
+        with person_scope(None), institution_scope(where.pk), connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT oid::regclass::text FROM pg_class WHERE relkind IN ('r', 'p') AND NOT relispartition"
+                " AND relnamespace = current_schema()::regnamespace AND has_table_privilege(oid, 'SELECT')"
+            )
+            for (table,) in cursor.fetchall():
+                cursor.execute(f"SELECT count(*) FROM {table} t WHERE t::text LIKE ANY (%s)",
+                               [[f"%{secret}%" for secret in secrets]])  # fmt: skip
+                found += [table] * cursor.fetchone()[0]
+        return found
+
+    assert [told(lender) for lender in lenders] == [[], []]
+    assert "accounts_auditentry" in told(platform)  # which the evidence goes to
+
+
+@pytest.mark.transactional
+def test_two_choices_at_once_open_one_application(lenders, person, platform):
+    with transaction.atomic(), person_scope(person.user_id):
+        request = answered(person, lenders, platform)
+        offers = list(MarketOffer.objects.filter(request_id=request.pk))
+    barrier, answers = threading.Barrier(len(offers)), []
+
+    def choose(offer):
+        try:
+            barrier.wait()
+            with transaction.atomic(), person_scope(person.user_id):
+                market.choose_market_offer(request_id=request.pk, offer_id=offer.pk, actor=person)
+            answers.append("chosen")
+        except InvalidState:
+            answers.append("refused")
+        finally:
+            connections.close_all()
+
+    threads = [threading.Thread(target=choose, args=[offer]) for offer in offers]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert sorted(answers) == ["chosen", "refused"]
+    count = 0
+    for lender in lenders:
+        with institution_scope(lender.pk):
+            count += Application.objects.count()
+    assert count == 1

@@ -113,3 +113,24 @@ def test_the_command_and_the_page_do_the_same(institution, manager, cap, tmp_pat
     copied.name = "plantilla.csv"
     done = browser.post(address, {"file": copied})
     assert done.status_code == 200  # the template's own rows are good ones
+
+
+def test_a_code_with_spaces_is_known_again(institution, manager, cap):
+    spaced = GOOD.replace("mi-negocio", "Mi Negocio").replace("agroperu", "Agro Perú")
+    import_products(actor=manager, name="p.csv", content=spaced.encode())
+    again = import_products(actor=manager, name="p.csv", content=spaced.encode())
+    assert (again.created, again.changed, again.unchanged) == ([], [], ["mi-negocio", "casa", "agro-peru"])
+    twice = GOOD.replace(";casa;Mi Casa", ";MI NEGOCIO;Mi Casa")
+    with pytest.raises(SheetRefused) as refusal:
+        import_products(actor=manager, name="p.csv", content=twice.encode())
+    assert [(one.row, one.column) for one in refusal.value.problems] == [(3, "código")]
+
+
+@pytest.mark.parametrize(("before", "after", "column"), [
+    ("01/01/2026", "99999999999999999999-01-01", "desde"), ("2026-12-31", "2026-12-31-05", "hasta"),
+    ("2026-12-31", "31/02/2026", "hasta"), (";12;", ";3600;", "plazo máximo"),
+])  # fmt: skip
+def test_cells_past_any_measure_are_named(institution, manager, cap, before, after, column):
+    with pytest.raises(SheetRefused) as refusal:
+        import_products(actor=manager, name="p.csv", content=GOOD.replace(before, after).encode())
+    assert [one.column for one in refusal.value.problems] == [column]
