@@ -84,6 +84,7 @@ MIDDLEWARE = [
     "accounts.tenancy.middleware.InstitutionMiddleware",
     "accounts.two_step.TwoStepMiddleware",
     "portal.private.PrivateAnswers",
+    "portal.typography.UnbrokenMoney",
     "portal.errors_http.DomainErrorMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "django_structlog.middlewares.RequestMiddleware",

@@ -166,13 +166,13 @@ class TestCasePage:
     def test_a_collector_writes_a_promise_down(self, institution, late_loan, client_as):
         client = client_as("collector")
         url = reverse("lending:desk_collection", args=[institution.slug, late_loan.pk])
-        assert "S/ 1,030.00" in client.get(url).content.decode()
+        assert "S/\u00a01,030.00" in client.get(url).content.decode()
         typed = {
             "channel": "call", "result": "promise", "promised": "200",
             "promised_on": (today() + timedelta(days=2)).isoformat(),
         }  # fmt: skip
         assert client.post(url, typed).status_code == 302
-        assert "S/ 200.00" in client.get(url).content.decode()
+        assert "S/\u00a0200.00" in client.get(url).content.decode()
 
     def test_what_is_missing_is_said_beside_the_field_and_nothing_is_lost(self, institution, late_loan, client_as):
         client = client_as("collector")

@@ -64,7 +64,14 @@ def test_anybody_files_a_sheet_and_gets_its_copy(anonymous_client, institution):
     one = Complaint.objects.get()
     assert answer.url == f"{PATH}{one.pk}/"
     page = anonymous_client.get(answer.url).content.decode()
-    for words in (one.code, "Rosa Mamani Quispe", "10203040", "S/ 120.50", institution.legal_name, TYPED["request"]):
+    for words in (
+        one.code,
+        "Rosa Mamani Quispe",
+        "10203040",
+        "S/\u00a0120.50",
+        institution.legal_name,
+        TYPED["request"],
+    ):
         assert words in page
     assert (one.amount_claimed, one.user_id, one.channel) == (12_050, None, "web")
 

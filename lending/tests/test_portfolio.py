@@ -138,11 +138,11 @@ def test_high_risk_counts_refinanced_loans_whole_and_once(institution, product):
 def test_the_page_shows_the_figures_and_its_filters_live_in_the_address(institution, client_as, book):
     manager = client_as("manager")
     page = page_of(manager, institution).content.decode()
-    for words in ("50.0%", "S/ 6,000", "Sobre el límite", "Espinar", "31/10/2026"):
+    for words in ("50.0%", "S/\u00a06,000", "Sobre el límite", "Espinar", "31/10/2026"):
         assert words in page, words
     branch = page_of(manager, institution, branch="Sicuani").content.decode()
     assert "0.0%" in branch
-    assert "S/ 3,000" in branch
+    assert "S/\u00a03,000" in branch
 
 
 def test_the_page_without_a_close_says_when_it_will_have_one(institution, client_as):

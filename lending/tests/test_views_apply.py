@@ -77,7 +77,7 @@ def test_what_the_simulator_said_is_there_to_begin_with(phone, institution, prod
     page = body(phone.get(address, {"segment": "farm", "amount": "2000", "term_months": "9"}))
     assert 'value="2000"' in page
     assert 'value="9"' in page
-    assert "De S/ 500 a S/ 15,000" in page
+    assert "De S/\u00a0500 a S/\u00a015,000" in page
 
 
 def test_pressing_start_twice_makes_one_draft(phone, institution, products):
@@ -304,7 +304,13 @@ def test_the_aside_says_code_saved_time_and_deadline(phone, institution, draft):
 def test_the_summary_shows_every_answer_with_its_way_back(phone, institution, draft):
     walk.fill(phone, institution, draft)
     page = body(phone.get(walk.url(draft, institution, "review")))
-    for words in ("S/ 2,100.00 por semana", "6 años y 2 meses", "Comprar mercadería o insumos", "27/03/1985", "Cusco"):
+    for words in (
+        "S/\u00a02,100.00 por semana",
+        "6 años y 2 meses",
+        "Comprar mercadería o insumos",
+        "27/03/1985",
+        "Cusco",
+    ):
         assert words in page
     assert f"{walk.url(draft, institution, 'money')}?from=review#id_monthly_sales" in page
     assert "creditors" not in page  # not asked after a no
@@ -316,7 +322,7 @@ def test_changing_an_answer_returns_to_the_summary(phone, institution, draft):
     assert "Volver a revisar" in body(phone.get(address))
     response = phone.post(address, {**walk.MONEY["enterprise"], "monthly_sales": "2500"})
     assert response["Location"] == walk.url(draft, institution, "review")
-    assert "S/ 2,500.00 por semana" in body(phone.get(response["Location"]))
+    assert "S/\u00a02,500.00 por semana" in body(phone.get(response["Location"]))
 
 
 def test_sending_too_early_names_what_is_missing(phone, institution, draft):

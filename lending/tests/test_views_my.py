@@ -183,7 +183,7 @@ def test_the_schedule_agrees_with_the_offer_and_prints(institution, approved, ph
     offer = Offer.objects.filter(application=approved).order_by("rank").first()
     page = body(phone.get(page_of(institution, approved, "my_offer", offer.pk)))
     assert page.count('<th scope="row">') == offer.installments + 1
-    assert format_money(offer.total) in page
+    assert format_money(offer.total).replace(" ", "\u00a0") in page
     assert "data-print" in page
 
 

@@ -137,7 +137,7 @@ def test_an_objects_history_is_whole_and_in_order(client_as, auditor, institutio
     audit.record(officer, "lending.policy.saved", institution)
     page = page_of(client_as(auditor), institution, f"objects/accounts.membership/{thing.pk}/")
     assert page.index("Producto creado") < page.index("Producto publicado")
-    assert "monto: S/ 5,000.00" in page
+    assert "monto: S/\u00a05,000.00" in page
     assert "Política de decisión guardada" not in page
     missing = client_as(auditor).get(address(institution, "objects/accounts.membership/999999/"))
     assert missing.status_code == 404

@@ -212,7 +212,7 @@ def test_search_by_act_object_and_period(browser, actor_as, institution):
     assert shown("begins=2020-01-01&ends=2020-12-31") == []
     history = page_of(browser, f"{LENDER}objects/lending.application/{application.pk}/")
     assert "Solicitud QT-48213" in history
-    assert "monto: S/ 3,000.00" in history
+    assert "monto: S/\u00a03,000.00" in history
     assert browser.get(f"{LENDER}?begins=31/31/2020").status_code == 422
 
 
@@ -251,14 +251,14 @@ def test_changes_say_from_what_to_what_and_by_whom(browser, institution, actor_a
         publish_product(version_id=version.pk, actor=manager)
         save_product_terms(product_id=product.pk, actor=manager, amount_max=20000)
     page = page_of(browser, f"{LENDER}changes/?kind=product")
-    assert "<strong>Monto máximo</strong>: S/ 15,000.00 → S/ 20,000.00" in page
+    assert "<strong>Monto máximo</strong>: S/\u00a015,000.00 → S/\u00a020,000.00" in page
     assert f"Persona {manager.user_id} (Gerente)" in page
     assert "TEA máxima" in page
     assert "de ejemplo" in page, "legal values with their norm"
     assert "Nada cambió" in page_of(browser, f"{LENDER}changes/?kind=model")
     both = page_of(browser, f"{LENDER}versions/?what=product:{product.pk}")
     assert "1 diferencia" in both
-    assert "S/ 20,000.00" in both
+    assert "S/\u00a020,000.00" in both
 
 
 @pytest.mark.parametrize(
