@@ -115,6 +115,10 @@ def internal_rate(flows: Sequence[tuple[int, float]], guess: float = 0.4) -> Dec
     if not any(amount > 0 for amount in amounts) or not any(amount < 0 for amount in amounts):
         raise NoRate("payments and disbursements are both needed")
     size = sum(abs(amount) for amount in amounts)
+    if not any(time and amount for time, amount in zip(times, amounts, strict=True)):
+        if abs(sum(amounts)) > 1e-9 * size:
+            raise NoRate("all on one day, and not the same")
+        return Decimal(0)  # given back on the day: any rate fits, and it cost nothing
     lowest = max(_LOWEST_LOG, -_LARGEST_EXPONENT / (max(times) or 1))
     log_rate = math.log1p(guess)
     for _step in range(_NEWTON_STEPS):

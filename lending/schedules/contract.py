@@ -4,6 +4,7 @@ Amounts are text, rates are percent, dates are ISO; numbers are read exactly, ne
 """
 
 import json
+import math
 import re
 from collections.abc import Callable, Mapping
 from datetime import date
@@ -46,15 +47,28 @@ Choice = TypeVar("Choice", bound=StrEnum)
 REQUIRED: Final = ("principal", "annual_rate_pct", "installments", "disbursement_date")
 COSTS: Final = ("interest", "insurance", "fees")  # of a planned payment
 WEEKDAYS: Final = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
-_NUMBER = re.compile(r"-?\d{1,20}(\.\d{1,20})?")
-_ISO_DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
+_NUMBER = re.compile(r"-?[0-9]{1,20}(\.[0-9]{1,20})?")
+_ISO_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_EVENT_FIELDS: Final = {  # beside type and date: what counts for each kind
+    EventKind.REPAYMENT: {"amount", "strategy"},
+    EventKind.PREPAYMENT: {"amount", "strategy"},
+    EventKind.RATE_CHANGE: {"annual_rate_pct"},
+    EventKind.RESCHEDULE: {
+        "annual_rate_pct", "installments", "first_due_date", "grace_on_principal_installments",
+    },
+    EventKind.CHARGE: {"amount"},
+    EventKind.PAYOFF: {"amount"},
+    EventKind.WAIVER: {"amount", "part"},
+}  # fmt: skip
 _MONEY_FIELDS = ("principal", "interest", "insurance", "fees", "moratory", "total")
 
 
 def answer_line(line: str) -> str:
     """One JSON line for one JSON line: a schedule, or `{"error": {"field", "message"}}`."""
     try:
-        data = json.loads(line, parse_float=_exact, parse_int=_exact_whole, parse_constant=str)
+        data = json.loads(line, parse_float=_exact, parse_int=_exact_whole, parse_constant=str, object_pairs_hook=_once)
+    except InvalidTerms as error:
+        return _dump({"error": {"field": error.field, "message": error.message}})
     except (ValueError, RecursionError):
         return _dump({"error": {"field": "", "message": _("La línea no es JSON válido")}})
     return _dump(answer(data))
@@ -324,13 +338,26 @@ def _event(fields: _Fields) -> Event:
         amount=fields.read("amount", _amount, None),
         strategy=fields.read("strategy", _choice(PrepaymentStrategy), None),
         annual_rate=fields.read("annual_rate_pct", _percent, None),
-        installments=fields.read("installments", _whole, None),
+        installments=fields.read("installments", _positive, None),
         first_due_on=fields.read("first_due_date", _date, None),
         grace_on_principal=fields.read("grace_on_principal_installments", _whole, 0),
         part=fields.read("part", str, None),
     )
     fields.refuse_unknown()
+    for name in fields.seen - _EVENT_FIELDS[event.kind] - {"type", "date"}:
+        if fields.has(name):
+            raise InvalidTerms(fields.path(name), _("Este dato no cuenta en un evento %(kind)s") % {"kind": event.kind})
     return event
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object whose fields come once each; said twice, nobody knows which one counts."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        names = [name for name, _value in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise InvalidTerms(twice[:60], _("Este dato viene dos veces"))
+    return found
 
 
 def _exact(text: str) -> Decimal:
@@ -372,6 +399,13 @@ def _whole(value: Any) -> int:
     if number != int(number) or abs(number) > 10**6:
         raise ValueError(_("Debe ser un número entero"))
     return int(number)
+
+
+def _positive(value: Any) -> int:
+    number = _whole(value)
+    if number < 1:
+        raise ValueError(_("Debe ser un número entero"))
+    return number
 
 
 def _date(value: Any) -> date:
@@ -466,4 +500,12 @@ def _payment(payment: Payment) -> dict[str, str]:
 
 
 def _dump(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False, default=str, separators=(",", ":"))
+    """One line of JSON; halves of characters, which no encoding can write, stay escaped."""
+    line = json.dumps(value, ensure_ascii=False, default=_as_read, separators=(",", ":"))
+    return line.encode("utf-8", "backslashreplace").decode()
+
+
+def _as_read(value: Any) -> Any:
+    """A number that was read exactly, as the number it was."""
+    number = float(value) if isinstance(value, Decimal) else math.inf
+    return number if math.isfinite(number) else str(value)

@@ -2,12 +2,14 @@
 
 from collections.abc import Sequence
 from datetime import date
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from typing import NamedTuple
+
+from django.utils.translation import gettext as _
 
 from lending.interest import RATE_SCALE, divide, effective_rate, fix_rate, nominal_rate, scaled
 from lending.schedules.calendar import counted_days, counted_years, due_dates, starts_regular
-from lending.schedules.terms import Amortization, LoanTerms, RateType, RepayUnit
+from lending.schedules.terms import Amortization, InvalidTerms, LoanTerms, RateType, RepayUnit
 
 Drawing = tuple[date, int]  # a tranche in minor units
 
@@ -107,8 +109,16 @@ def interest_rate(terms: LoanTerms, n: int, years: Decimal) -> int:
     if n <= terms.interest_free:
         return 0
     if terms.rate_type is RateType.EFFECTIVE:
-        return scaled(effective_rate(terms.annual_rate, years))
+        return scaled_rate(terms.annual_rate, years)
     return scaled(nominal_rate(terms.annual_rate, years))
+
+
+def scaled_rate(annual: Decimal, years: Decimal, field: str = "annual_rate_pct") -> int:
+    """Scaled effective rate of `years`. Raises InvalidTerms naming the field where it outgrows all digits."""
+    try:
+        return scaled(effective_rate(annual, years))
+    except InvalidOperation as error:
+        raise InvalidTerms(field, _("La tasa es demasiado alta para un plazo tan largo")) from error
 
 
 def _insurance_rate(terms: LoanTerms, months: Decimal) -> int:

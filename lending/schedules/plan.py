@@ -120,6 +120,10 @@ class Planner:
         """`fraction` of `amount`, rounded as the terms say."""
         return int((amount * fraction).quantize(Decimal(1), rounding=self._rounding))
 
+    def pending(self, day: date) -> bool:
+        """Whether a tranche is handed over on that day or later."""
+        return any(on >= day for on, _amount in self.tranches)
+
     def at_rate(self, amount: int, rate: int) -> int:
         return divide(amount * rate, RATE_SCALE, half_even=self.terms.half_even)
 
@@ -173,14 +177,15 @@ class Planner:
             waiting += interest
             insurance += insurance_carried
             paid_interest = 0
-            if period.n > terms.grace_on_interest or last or (stop_when_paid and not balance):
+            over = stop_when_paid and not balance and not self.pending(period.due_on)
+            if period.n > terms.grace_on_interest or last or over:
                 paid_interest, waiting = waiting, 0
             fees = self._fee(period) + fees_carried
             insurance_carried = fees_carried = 0
             line = Line(period.n, period.due_on, period.days, principal, paid_interest, insurance, fees, balance)
             line.waiting, line.earned = waiting, interest + carried.earned * (place == 0)
             lines.append(line)
-            if stop_when_paid and not balance:
+            if over:
                 break
         return lines
 

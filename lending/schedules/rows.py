@@ -171,10 +171,7 @@ def _yearly_rate(schedule: Schedule, payments: Sequence[float], received: int) -
     terms, unit = schedule.terms, 10**schedule.terms.decimals
     first = terms.tranches[0].amount if terms.tranches else terms.principal
     flows = [(0, float(terms.principal - schedule.money(received) - first))]
-    flows += [
-        (counted_days(terms.disbursed_on, part.on, terms, months=None), -float(part.amount))
-        for part in terms.tranches[1:]
-    ]
+    flows += [(_costs_from(part.on, schedule), -float(part.amount)) for part in terms.tranches[1:]]
     day = 0
     for days, payment in zip(schedule.columns.days, payments, strict=True):
         day += days
@@ -183,3 +180,14 @@ def _yearly_rate(schedule: Schedule, payments: Sequence[float], received: int) -
         return internal_rate(flows, guess=float(terms.annual_rate))
     except NoRate as error:
         raise InvalidTerms("annual_rate_pct", _("Ninguna tasa anual corresponde a estos pagos")) from error
+
+
+def _costs_from(drawn_on: date, schedule: Schedule) -> int:
+    """The day, as the rows count them, from which a tranche costs interest: until the end of its period, as it does
+    there. Counted forward, months of thirty days come to another day."""
+    day = 0
+    for due_on, days in zip(schedule.columns.due_on, schedule.columns.days, strict=True):
+        day += days
+        if drawn_on < due_on:
+            return max(day - counted_days(drawn_on, due_on, schedule.terms, months=None), 0)
+    return day

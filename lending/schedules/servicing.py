@@ -14,8 +14,9 @@ from typing import Final
 
 from django.utils.translation import gettext as _
 
-from lending.interest import period_rate, scaled
-from lending.schedules.periods import Period, drawn_between
+from lending.interest import DAYS_IN_YEAR
+from lending.schedules.calendar import share_of_year
+from lending.schedules.periods import Period, drawn_between, scaled_rate
 from lending.schedules.plan import NOTHING_CARRIED, Carried, Line, Planner
 from lending.schedules.rows import Schedule
 from lending.schedules.terms import Amortization, Fee, FeeWhen, InvalidTerms, LoanTerms
@@ -178,7 +179,11 @@ class Life:
         refused = not self.future and not (self.dues and event.kind in settles)
         if refused and not (self.live and event.kind in (*settles, EventKind.PREPAYMENT)):
             raise InvalidTerms("events", _("El préstamo ya terminó el %(day)s") % {"day": event.on.isoformat()})
-        getattr(self, f"on_{event.kind.value}")(event)
+        try:
+            getattr(self, f"on_{event.kind.value}")(event)
+        except InvalidTerms as error:  # of the terms the event asks for, not the loan's own
+            inside = error.field not in ("events", "moratory_rate_pct")
+            raise InvalidTerms(f"events.{error.field}" if inside else error.field, error.message) from error
 
     # What happens
 
@@ -253,18 +258,22 @@ class Life:
 
     def on_reschedule(self, event: Event) -> None:
         """What is still owed becomes a new plan from this day; what was overdue joins it."""
+        self.refuse_pending(event.on)
         self.carry_to(event.on)
         self.take_back_overdue(event.on)
+        if not self.balance:
+            raise InvalidTerms("events", _("Ya no queda capital por reprogramar"))
         old = self.planner
         irregular = old.terms.amortization is Amortization.IRREGULAR
         count = event.installments or len(self.periods)
+        multiple = old.terms.rounding_multiple
         fee = Fee(FeeWhen.PER_INSTALLMENT, amount=old.money(old.fee_per_installment))
         terms = replace(
             old.terms, principal=old.money(self.balance), disbursed_on=event.on, installments=count,
             annual_rate=old.terms.annual_rate if event.annual_rate is None else event.annual_rate,
             first_due_on=event.first_due_on, seed_day=None, interest_free=0, grace_on_interest=0,
             grace_on_principal=event.grace_on_principal, fees=(fee,), tranches=(), plan=(),
-            down_payment=Decimal(0), rounding_multiple=old.terms.rounding_multiple,
+            down_payment=Decimal(0), rounding_multiple=multiple and min(multiple, old.money(self.balance)),
             amortization=Amortization.EQUAL_INSTALLMENTS if irregular else old.terms.amortization,
         )  # fmt: skip
         self.offset = max((line.n for line in self.past), default=0)
@@ -325,7 +334,7 @@ class Life:
         for due in self.dues:
             days = (day - due.late_from).days
             if days > 0 and due.unpaid["principal"]:
-                rate = scaled(period_rate(self.rules.moratory_rate, days))
+                rate = scaled_rate(self.rules.moratory_rate, share_of_year(days, DAYS_IN_YEAR), "moratory_rate_pct")
                 moratory = self.planner.at_rate(due.unpaid["principal"], rate)
                 due.unpaid["penalties"] += moratory
                 due.line.moratory += moratory
@@ -397,7 +406,13 @@ class Life:
         self.carried_days = 0
         self.periods[0] = after
         if not self.balance:
+            self.refuse_pending(money.on)
             self.future, self.periods = [], []
+
+    def refuse_pending(self, day: date) -> None:
+        """Raises InvalidTerms while a tranche is still to come: ending or replacing the plan would lose it."""
+        if self.planner.pending(day) and not self.live:
+            raise InvalidTerms("events", _("Falta entregar una parte del préstamo; eso va antes"))
 
     def take_back_overdue(self, day: date) -> None:
         """Overdue principal returns to the balance; overdue interest, insurance and fees wait for the new plan."""

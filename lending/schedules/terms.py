@@ -161,8 +161,8 @@ class LoanTerms:
 
 def check_terms(terms: LoanTerms) -> None:
     """Raises InvalidTerms for the first value that no schedule can be made of."""
-    smallest = Decimal(1).scaleb(-terms.decimals)
     _require(0 <= terms.decimals <= 4, "decimals", _("Los decimales van de 0 a 4"))
+    smallest = Decimal(1).scaleb(-terms.decimals)
     _require(
         _is_money(terms.principal, terms.decimals) and smallest <= terms.principal <= MAX_PRINCIPAL,
         "principal",
@@ -351,6 +351,11 @@ def _check_plan(terms: LoanTerms) -> None:
             value is not None and value.is_finite() and value >= 0,
             "plan",
             _("Un pago del plan no puede ser negativo"),
+        )
+        _require(
+            payment.amount is None or _is_money(payment.amount, terms.decimals),
+            "plan",
+            _("Los montos del plan no son negativos ni llevan más decimales que la moneda"),
         )
     _require(
         not terms.grace_on_principal,

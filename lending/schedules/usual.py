@@ -13,8 +13,9 @@ from functools import lru_cache
 from operator import sub
 from typing import Final, NamedTuple
 
-from lending.interest import RATE_SCALE, effective_rate, fix_rate, scaled
+from lending.interest import RATE_SCALE, fix_rate, scaled
 from lending.schedules.calendar import due_dates, share_of_year, starts_regular
+from lending.schedules.periods import scaled_rate
 from lending.schedules.rows import INSTALLMENT, Columns, Schedule
 from lending.schedules.terms import (
     Amortization,
@@ -92,7 +93,7 @@ def level_columns(principal: int, factors: Factors) -> tuple[int, Amounts, Amoun
 def factors_of(annual_rate: Decimal, monthly: Decimal, days: tuple[int, ...], months: int, regular: bool) -> Factors:
     """Of periods of so many days. `monthly` is the insurance's rate: it counts whole `months`, and by days where the
     first period is not `regular`."""
-    known = {length: scaled(effective_rate(annual_rate, share_of_year(length, 360))) for length in set(days)}
+    known = {length: scaled_rate(annual_rate, share_of_year(length, 360)) for length in set(days)}
     whole, first = (scaled(fix_rate(monthly * share)) for share in (months, Decimal(days[0]) / 30))
     insured = [whole if regular else first, *[whole] * (len(days) - 1)]
     rates = tuple((float(known[length]), float(rate)) for length, rate in zip(days, insured, strict=True))

@@ -17,6 +17,7 @@ SCHEMA = json.loads((ROOT / "docs/schedules.schema.json").read_text(encoding="ut
 EXAMPLES = [json.loads(line) for line in (ROOT / "docs/schedules.examples.jsonl").read_text("utf-8").splitlines()]
 ANSWER = Draft202012Validator({**SCHEMA["$defs"]["answer"], "$defs": SCHEMA["$defs"]})
 REQUEST = Draft202012Validator({**SCHEMA["$defs"]["request"], "$defs": SCHEMA["$defs"]})
+DAY = "2026-12-11"
 SIMPLE = {"principal": "3000.00", "annual_rate_pct": "36.90", "installments": 2, "disbursement_date": "2026-11-21"}
 
 
@@ -97,12 +98,52 @@ def test_numbers_are_read_exactly_and_ids_come_back():
     ("events.type", {"events": [{"date": "2026-12-01"}]}),
     ("events", {"events": [{"type": "payoff", "date": "2026-11-01"}]}),
     ("events", {"events": [5]}),
+    ("decimals", {"decimals": -1_000_000}),
+    ("principal", {"principal": "٣٠٠٠"}),
+    ("annual_rate_pct", {"annual_rate_pct": "10000", "repay_every": 366}),
+    ("annual_rate_pct", {"annual_rate_pct": "10000", "installments": 1, "first_due_date": "2300-01-01"}),
+    ("plan", {"plan": [{"date": "2027-01-01", "amount": "1000.001"}, {"date": "2027-02-01", "pct": "50"}]}),
+    ("events.annual_rate_pct", {"events": [{"type": "charge", "date": DAY, "amount": "1", "annual_rate_pct": "9"}]}),
+    ("events.strategy", {"events": [{"type": "payoff", "date": DAY, "strategy": "advance_installments"}]}),
+    ("events.part", {"events": [{"type": "repayment", "date": DAY, "amount": "1", "part": "interest"}]}),
+    ("events.installments", {"events": [{"type": "reschedule", "date": DAY, "installments": 0}]}),
+    ("events.installments", {"events": [{"type": "reschedule", "date": DAY, "installments": 5000}]}),
+    ("events.first_due_date", {"events": [{"type": "reschedule", "date": DAY, "first_due_date": "2026-12-01"}]}),
+    ("events.annual_rate_pct", {"events": [{"type": "rate_change", "date": DAY, "annual_rate_pct": "10001"}]}),
+    ("moratory_rate_pct", {"moratory_rate_pct": "10000", "events": [
+        {"type": "repayment", "date": "2300-01-01", "amount": "1"},
+    ]}),
 ])  # fmt: skip
 def test_a_bad_field_is_named_and_explained(field, changes):
     result = ask(**changes)
     assert result["error"]["field"] == field
     assert result["error"]["message"]
     ANSWER.validate(result)
+
+
+def test_the_schema_refuses_what_no_kind_of_event_counts():
+    for fields in ({"type": "charge", "amount": "1", "part": "fees"}, {"type": "waiver", "amount": "1"}):
+        request = {**SIMPLE, "events": [{"date": DAY, **fields}]}
+        assert not REQUEST.is_valid(request)
+        assert "error" in answer(request)
+    assert REQUEST.is_valid({**SIMPLE, "installments": "2", "days_in_year": "365"})
+    assert ask(installments="2", days_in_year="365") == ask(days_in_year=365)
+
+
+def test_a_field_said_twice_is_refused_by_its_name():
+    line = json.dumps(SIMPLE)[:-1] + ', "fees": [{"when": "per_installment", "pct": 1, "pct": 2}]}'
+    assert json.loads(answer_line(line))["error"]["field"] == "pct"
+    assert json.loads(answer_line(json.dumps(SIMPLE)[:-1] + ', "principal": 1}'))["error"]["field"] == "principal"
+
+
+def test_whatever_comes_back_is_json_that_can_be_written():
+    """Half a character, which UTF-8 cannot hold, and numbers as they came."""
+    line = answer_line(json.dumps({**SIMPLE, "id": "\ud800", "colour\udfff": 1}))
+    assert json.loads(line.encode()) == {
+        "id": "\ud800", "error": {"field": "colour\udfff", "message": "No conocemos este dato"},
+    }  # fmt: skip
+    assert ask(id=1.5)["id"] == 1.5
+    assert json.loads(answer_line('{"id": 1e400}'))["id"] == "1E+400"
 
 
 @pytest.mark.parametrize("line", [
@@ -138,11 +179,12 @@ def test_any_request_gets_a_schedule_or_an_error(changes):
 
 
 def test_the_command_answers_line_by_line_without_database_or_servers(tmp_path):
-    lines = [json.dumps(SIMPLE), "nonsense", json.dumps({**SIMPLE, "principal": "98O"}), json.dumps(SIMPLE)]
+    lines = [json.dumps(SIMPLE), "nonsense", json.dumps({**SIMPLE, "niño 😀": "\ud800"}), json.dumps(SIMPLE)]
     nowhere = {"AYNI_LOCAL": str(tmp_path / "local"), "DATABASE_URL": "", "REDIS_URL": ""}
     done = subprocess.run(
-        [sys.executable, "manage.py", "simulate_schedule"], input="\n".join(lines) + "\n", text=True, cwd=ROOT,
-        env={**os.environ, **nowhere}, capture_output=True, timeout=120, check=True,
+        [sys.executable, "manage.py", "simulate_schedule"], input="\n".join(lines) + "\n", cwd=ROOT,
+        env={**os.environ, **nowhere, "PYTHONIOENCODING": "ascii"}, encoding="utf-8",
+        capture_output=True, timeout=120, check=True,
     )  # fmt: skip
     answers = [json.loads(line) for line in done.stdout.splitlines()]
     assert [set(answer) for answer in answers[1:3]] == [{"error"}, {"error"}]

@@ -186,6 +186,16 @@ class TestByHand:
         assert each.rows[3].total == plain.rows[3].total + Decimal("1.50")
         assert str(each.totals.fees) == "18.00"
 
+    def test_a_tranche_in_months_of_thirty_days_costs_what_was_agreed(self):
+        """Its day is counted back from the end of its period, as its interest is: 30 December to 25 January is 26
+        days, though 25 November to 30 December are 35 of the 60 until then."""
+        start, later = date(2027, 11, 25), date(2027, 12, 30)
+        schedule = build_schedule(terms(
+            principal=Decimal(3_000_000), annual_rate=Decimal("0.44"), disbursed_on=start, days_in_month=30,
+            tranches=(Tranche(start, Decimal(1_000_000)), Tranche(later, Decimal(2_000_000))),
+        ))  # fmt: skip
+        assert abs(schedule.tcea - schedule.tea) < Decimal("1e-7")
+
     def test_grace_on_principal_pays_interest_alone(self):
         schedule = build_schedule(terms(grace_on_principal=3, days_in_month=30))
         assert column(schedule, "principal")[:3] == ["0.00"] * 3

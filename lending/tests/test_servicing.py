@@ -6,7 +6,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lending.schedules import Amortization, Insurance, InterestMethod, InvalidTerms, LoanTerms, build_schedule
+from lending.schedules import (
+    Amortization,
+    Insurance,
+    InterestMethod,
+    InvalidTerms,
+    LoanTerms,
+    PlannedPayment,
+    Tranche,
+    build_schedule,
+)
 from lending.schedules.servicing import Event, EventKind, PrepaymentStrategy, ServicingRules, service_loan
 
 START = date(2026, 11, 21)
@@ -33,6 +42,58 @@ def rows_of(*events, rules=None, loan=LOAN):
 
 def test_a_loan_to_which_nothing_happens_is_its_plan():
     assert service_loan(LOAN, []).schedule == PLAIN
+
+
+class TestTranches:
+    """1,000 on the first day and 2,000 on 10 February."""
+
+    LOAN = replace(LOAN, tranches=(Tranche(START, Decimal(1000)), Tranche(date(2027, 2, 10), Decimal(2000))))
+
+    @pytest.mark.parametrize("ends", [
+        event("payoff"), event("payoff", amount="3000"), event("prepayment", amount="3000"), event("reschedule"),
+        event("payoff", on=date(2027, 2, 10)),
+    ])  # fmt: skip
+    def test_none_is_lost_while_it_is_still_to_come(self, ends):
+        with pytest.raises(InvalidTerms, match="Falta entregar") as caught:
+            rows_of(ends, loan=self.LOAN)
+        assert caught.value.field == "events"
+
+    @pytest.mark.parametrize("later", [event("payoff", on=date(2027, 2, 11)), event("reschedule", date(2027, 2, 11))])
+    def test_afterwards_everything_is_owed(self, later):
+        rows = rows_of(later, loan=self.LOAN)
+        assert sum(row.principal for row in rows) == 3000
+        assert rows[-1].outstanding == 0
+
+    def test_fewer_installments_go_on_for_it(self):
+        """960 of the first 1,000 come back at once, the last sol long before the second tranche."""
+        rows = rows_of(event("prepayment", date(2026, 11, 22), amount="960"), loan=self.LOAN)
+        assert rows[1].outstanding == 0
+        assert sum(row.principal for row in rows) == 3000
+        assert rows[-1].outstanding == 0
+
+
+def test_given_back_on_the_day_it_cost_nothing():
+    schedule = service_loan(LOAN, [event("payoff", START)]).schedule
+    assert schedule.totals.total == 3000
+    assert schedule.tcea == 0
+
+
+def test_what_is_less_than_a_multiple_can_be_planned_again():
+    rows = rows_of(
+        event("reschedule", date(2027, 5, 1), installments=2), loan=replace(LOAN, rounding_multiple=Decimal(550))
+    )
+    assert sum(row.principal for row in rows) == 3000
+    assert rows[-1].outstanding == 0
+
+
+def test_a_plan_that_is_paid_off_is_not_planned_again():
+    half = Decimal("0.5")
+    plan = tuple(
+        PlannedPayment(date(2027, month, 1), share=share) for month, share in ((1, half), (2, half), (3, Decimal(0)))
+    )
+    paid = replace(LOAN, amortization=Amortization.IRREGULAR, installments=3, plan=plan)
+    with pytest.raises(InvalidTerms, match="Ya no queda capital"):
+        rows_of(event("reschedule", date(2027, 2, 2)), loan=paid)
 
 
 class TestPrepayment:

@@ -1,4 +1,5 @@
 import sys
+from io import TextIOWrapper
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
@@ -19,6 +20,8 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         """One line out for every line in, as soon as it is read. Pure arithmetic: no database, no servers."""
+        if isinstance(sys.stdout, TextIOWrapper):
+            sys.stdout.reconfigure(encoding="utf-8")  # JSON, whatever the terminal's own
         for line in sys.stdin.buffer:
             sys.stdout.write(answer_line(line.decode("utf-8", errors="replace")) + "\n")
             sys.stdout.flush()
