@@ -266,14 +266,14 @@ class Life:
         old = self.planner
         irregular = old.terms.amortization is Amortization.IRREGULAR
         count = event.installments or len(self.periods)
-        multiple = old.terms.rounding_multiple
+        owed, multiple = old.money(self.balance), old.terms.rounding_multiple
         fee = Fee(FeeWhen.PER_INSTALLMENT, amount=old.money(old.fee_per_installment))
         terms = replace(
-            old.terms, principal=old.money(self.balance), disbursed_on=event.on, installments=count,
+            old.terms, principal=owed, disbursed_on=event.on, installments=count,
             annual_rate=old.terms.annual_rate if event.annual_rate is None else event.annual_rate,
             first_due_on=event.first_due_on, seed_day=None, interest_free=0, grace_on_interest=0,
             grace_on_principal=event.grace_on_principal, fees=(fee,), tranches=(), plan=(),
-            down_payment=Decimal(0), rounding_multiple=multiple and min(multiple, old.money(self.balance)),
+            down_payment=Decimal(0), rounding_multiple=None if multiple and multiple > owed else multiple,
             amortization=Amortization.EQUAL_INSTALLMENTS if irregular else old.terms.amortization,
         )  # fmt: skip
         self.offset = max((line.n for line in self.past), default=0)
