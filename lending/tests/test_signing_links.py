@@ -2,6 +2,7 @@
 
 import re
 from datetime import timedelta
+from decimal import Decimal
 
 import pytest
 from django.test import Client
@@ -9,6 +10,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from accounts.actors import Actor
+from accounts.clock import today
 from accounts.errors import InvalidState, NotAllowed, NotFound
 from accounts.messages import written_messages
 from accounts.models import AuditEntry, User
@@ -16,9 +18,12 @@ from accounts.tenancy.scope import institution_scope
 from accounts.tests.fixtures import OutsideClient
 from lending.models import Contract, ContractGuarantor, SigningCode, SigningLink
 from lending.services.contracts import insure_otherwise
+from lending.services.groups import give_guarantee
+from lending.services.restructures import approve_restructure, refinance_loan
 from lending.services.signing import send_guarantor_code, sign_as_guarantor, signature_lines
 from lending.services.signing_links import open_link, send_guarantor_link
-from lending.tests.loans import staff
+from lending.tests.loans import active_loan, legal_caps, sign_refinancing, staff
+from lending.tests.test_groups import document_of
 from lending.tests.test_guarantors import (  # noqa: F401  (fixtures)
     ana,
     borrower_signs,
@@ -237,3 +242,25 @@ def test_an_outsider_who_works_elsewhere_signs_like_anybody(one, sent, other_ins
     stranger = staff(other_institution, "officer")
     visiting = Actor.for_user(User.objects.get(pk=stranger.user_id), institution_id=institution.pk)
     assert send_guarantor_code(guarantor_id=one.pk, actor=visiting, link_id=sent.pk).requested_by_id == visiting.user_id
+
+
+def test_they_sign_for_a_refinancing_too(institution, officer, ana, phone, at):
+    start = today() - timedelta(days=40)
+    legal_caps(start)
+    legal_caps(today())
+    old = active_loan(institution, disbursed_on=start, on=start)
+    give_guarantee(loan_id=old.pk, actor=officer, kind="surety", limit=Decimal(900), **document_of(ana))
+    row = refinance_loan(
+        loan_id=old.pk, actor=staff(institution, "officer"), installments=10, tea=Decimal("0.30"),
+        reason="perdió la cosecha por la helada",
+    )  # fmt: skip
+    approve_restructure(restructure_id=row.pk, actor=staff(institution, "approver"))
+    one = row.contracts.get().guarantors.get()
+    send_guarantor_link(guarantor_id=one.pk, actor=officer)
+    shown = phone.get(newest_link(), follow=True)
+    assert "tú respondes hasta por S/ 900.00" in body(shown)
+    assert "S/\u00a0900.00" in shown.content.decode()
+    phone.post(at("guarantor_code"))
+    form = {"sha256": one.contract.document_sha256, "read": "on", "code": code_sent()}
+    assert "Tu firma quedó registrada" in body(phone.post(at("guarantor_contract"), form, follow=True))
+    assert sign_refinancing(row, on=today()).guarantees.get().guarantor_id == ana.pk
