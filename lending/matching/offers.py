@@ -1,5 +1,6 @@
 """What a product's search over many people gives back, and what its searches share."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
@@ -17,15 +18,21 @@ if TYPE_CHECKING:
 
 Int64 = NDArray[np.int64]
 Float64 = NDArray[np.float64]
+Share = Callable[[Int64, Any], Int64]
 _HALF: Final = RATE_SCALE // 2
 _FITS: Final = 2**63 - RATE_SCALE
 
 
-def _share(amount: Int64, rate: Any) -> Int64:
-    """Céntimos of an amount at a rate in units of 1e-10; years of interest on a large loan pass 64 bits on the way."""
+def month_share(amount: Int64, rate: Any) -> Int64:
+    """Céntimos of an amount at a month's rate in units of 1e-10."""
+    return (amount * rate + _HALF) // RATE_SCALE
+
+
+def long_share(amount: Int64, rate: Any) -> Int64:
+    """The same at the rate of years, which on a large loan passes 64 bits on the way."""
     if amount.size and int(amount.max()) * int(np.max(rate)) >= _FITS:
         return ((amount.astype(object) * rate + _HALF) // RATE_SCALE).astype(np.int64)
-    return (amount * rate + _HALF) // RATE_SCALE
+    return month_share(amount, rate)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,11 +81,13 @@ class Search:
         """Rate of a period of whole months, in units of 1e-10."""
         return scaled(fix_rate(self.product.insurance_monthly_rate * months))
 
-    def charges(self, balance: Int64, rate: Int64, insurance_rate: int) -> tuple[Int64, Int64]:
+    def charges(
+        self, balance: Int64, rate: Int64, insurance_rate: int, share: Share = month_share
+    ) -> tuple[Int64, Int64]:
         """Interest and insurance of a period in céntimos; rates in units of 1e-10."""
-        interest = _share(balance, rate)
+        interest = share(balance, rate)
         insured = balance + interest if self.plus_interest else balance
-        return interest, _share(insured, insurance_rate)
+        return interest, share(insured, insurance_rate)
 
     def offers(
         self, people: NDArray[np.intp], amount: Int64, terms: Int64, installment: Int64, payments: Int64,

@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from lending.matching.offers import Int64, Offers, Search
+from lending.matching.offers import Int64, Offers, Search, long_share
 from lending.matching.products import ProductAmortization
 from lending.schedules.arrays import period_rates
 
@@ -61,7 +61,8 @@ class PrincipalOffers(Search):
     def _payments(self, people: NDArray[np.intp], amount: Int64, term: int) -> tuple[Int64, Int64]:
         """Largest payment before the last, and all payments, for `amount` over `term` months."""
         if self.once:
-            interest, insurance = self.charges(amount, self.monthly[term - 1][people], self.insurance_rate(term))
+            rate = self.monthly[term - 1][people]
+            interest, insurance = self.charges(amount, rate, self.insurance_rate(term), long_share)
             return np.zeros_like(amount), amount + interest + insurance
         charge = self.insurance_rate()
         regular, total = np.zeros_like(amount), amount.copy()

@@ -9,6 +9,7 @@ from django.urls import reverse
 from accounts.tenancy.scope import institution_scope, person_scope
 from accounts.tests.factories import UserFactory
 from accounts.tests.fixtures import OutsideClient
+from lending.facts import FACTS
 from lending.models import Application, MarketOffer, MarketRequest, Opportunity
 from lending.services.market import answer_market_requests
 from lending.tests.test_market import lenders, publish  # noqa: F401  (fixtures)
@@ -61,7 +62,18 @@ def test_what_would_help_is_said_where_nothing_fits(lenders, anybody):
     page = words(anybody.get("/check/", {**ASKED, "monthly_income": "1500", "household_expenses": "1480"}))
     assert "Por ahora ninguno te alcanza" in page
     assert "Qué ayudaría" in page
-    assert "soles más libres al mes te alcanzaría" in page or "Terminar una deuda" in page
+    assert "Terminar una deuda" in page
+    refusals = page[page.index("no calzan con tu pedido") :]
+    assert refusals.count("soles más de ingreso al mes, o menos en otras cuotas") == 2  # beside each product
+
+
+@pytest.mark.parametrize("typed", ["", "x", "-1", "1e9", "9" * 21, "NaN", "\0", "３０００", "ñ" * 500, "'; --"])
+def test_rubbish_is_answered_in_words_and_nothing_is_kept(lenders, anybody, typed):
+    asked = dict.fromkeys([*FACTS, "of", "segment"], typed)
+    for segment in ("household", "farm", typed):
+        answer = anybody.get("/check/", {**asked, "segment": segment})
+        assert answer.status_code == 200
+        assert not answer.wsgi_request.session.keys()
 
 
 def test_another_kind_of_credit_asks_its_own_questions_without_complaining(lenders, anybody):
