@@ -112,6 +112,35 @@ class TestPublishedTables:
         assert {n: rows[n].principal for n in principal} == principal
         assert {n: rows[n].interest for n in interest} == interest
 
+    @pytest.mark.parametrize(("conventions", "percent", "principal", "interest", "last"), [
+        ({"days_in_month": 30}, "9.4822", "16.34 16.47 16.60 16.73 16.86 17.00",
+         "0.79 0.66 0.53 0.40 0.27 0.13", "17.13"),
+        ({"days_in_month": 30, "repay_every": 2, "installments": 3}, "12",
+         "32.68 33.33 33.99", "2.00 1.35 0.68", "34.67"),
+        ({"days_in_month": 30, "repay_every": 2, "repay_unit": RepayUnit.WEEKS}, "9.4822",
+         "16.51 16.57 16.63 16.69 16.76 16.84", "0.37 0.31 0.25 0.19 0.12 0.06", "16.90"),
+        ({"days_in_year": 365}, "12", "16.23 16.45 16.56 16.75 16.90 17.11", "1.02 0.80 0.69 0.50 0.35 0.17", "17.28"),
+    ])  # fmt: skip
+    def test_a_hundred_by_days_as_apache_fineract_prints_it(self, conventions, percent, principal, interest, last):
+        """Disbursed on 1 January 2024: months of 30 days in years of 360, and actual days in years of 365."""
+        schedule = build_schedule(terms(**{
+            "principal": Decimal(100), "annual_rate": Decimal(percent) / 100, "installments": 6,
+            "disbursed_on": date(2024, 1, 1), "rate_type": RateType.NOMINAL, **conventions,
+        }))  # fmt: skip
+        assert column(schedule, "principal") == principal.split()
+        assert column(schedule, "interest") == interest.split()
+        assert column(schedule, "total")[-1] == last
+
+    def test_a_savings_bank_of_peru_with_insurance_on_top(self):
+        """S/ 10,000 at 2.4 % for thirty days: installment, interest and insurance of half a year as printed."""
+        schedule = build_schedule(terms(
+            principal=Decimal(10_000), annual_rate=Decimal("0.32923"), days_in_month=30,
+            insurance=Insurance(Decimal("0.001"), in_installment=False),
+        ))  # fmt: skip
+        assert str(schedule.installment) == "968.98"
+        assert column(schedule, "interest")[:6] == ["240.00", "222.51", "204.59", "186.24", "167.46", "148.22"]
+        assert column(schedule, "insurance")[:6] == ["10.00", "9.27", "8.52", "7.76", "6.98", "6.18"]
+
     def test_flat_interest_is_the_same_every_month(self):
         """10,000 at 12 % nominal, flat, over a year: 100 of interest and 833.33 of principal a month."""
         schedule = build_schedule(terms(
