@@ -15,9 +15,9 @@ RECEIPTS: Final = 7_313
 DATA_REQUESTS: Final = 7_391
 COMPLAINTS: Final = 7_392
 INCIDENTS: Final = 7_393
-
-
-PRODUCT_FILES: Final = 7_321
+# And for acts that take turns; the books and the policy have theirs beside them.
+PRODUCT_FILES: Final = 7_303
+BOOK_FILES: Final = 7_304
 
 
 def next_number(model: Any, series: int, first: int = 1, **within: Any) -> int:

@@ -7,11 +7,15 @@ import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from openpyxl import Workbook
 
+from accounts import numbering
 from accounts.tenancy.scope import institution_scope
 from lending.models import Applicant, PortfolioImport
 from lending.portfolio_files import TABLES, UnreadableFile
 from lending.services.importing import ImportRefused, import_waiting, run, upload_portfolio
+from lending.services.ledger import BOOKS_LOCK
+from lending.services.policies import POLICY_LOCK
 from lending.tests.test_importing import LOAN, ON, PEOPLE, a_file, bring_in, good_file, product
+from lending.tests.test_loan_races import at_once
 
 __all__ = ["product"]  # the fixture
 
@@ -139,3 +143,30 @@ def test_cells_of_a_workbook_that_are_something_else_are_named(
                 bring_in(institution, tmp_path / "libro.xlsx")
             assert (table, 2, named) in {(one.table, one.row, one.column) for one in refused.value.errors}
     assert bring_in(institution, tmp_path / "libro.xlsx").loans == 1
+
+
+def test_a_file_that_waits_already_does_not_come_in_twice(institution, product, tmp_path, manager):
+    path = good_file(tmp_path)
+    with institution_scope(institution.pk):
+        upload_portfolio(upload=SimpleUploadedFile("cartera.csv", path.read_bytes()), actor=manager, on=ON)
+    with pytest.raises(UnreadableFile, match="ya se subió"):
+        bring_in(institution, path)
+    assert import_waiting(institution.pk) == 1
+    assert bring_in(institution, path).already
+
+
+def test_turns_at_different_things_never_wait_for_each_other():
+    classes = {name: value for name, value in vars(numbering).items() if name.isupper() and isinstance(value, int)}
+    classes |= {"books": BOOKS_LOCK, "policy": POLICY_LOCK}
+    assert len(set(classes.values())) == len(classes) > 8
+
+
+@pytest.mark.transactional
+def test_the_same_file_sent_at_once_is_one_import(institution, product, tmp_path, manager):
+    content = good_file(tmp_path).read_bytes()
+
+    def send():
+        return upload_portfolio(upload=SimpleUploadedFile("cartera.csv", content), actor=manager, on=ON).pk
+
+    answers, refusals = at_once(institution, [send, send, send])
+    assert (len(set(answers)), len(answers), refusals) == (1, 3, [])

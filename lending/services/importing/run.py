@@ -25,7 +25,7 @@ from accounts.crypto import encrypt_many, lookup_hashes
 from accounts.errors import InvalidInput
 from accounts.models import Institution
 from accounts.models.base import uuid7
-from accounts.numbering import LOANS, RECEIPTS, next_number
+from accounts.numbering import BOOK_FILES, LOANS, RECEIPTS, next_number, take_turns
 from accounts.tenancy.scope import current_institution_id, institution_scope
 from lending.ledger import ACCRUED, ADVANCES, CURRENT, OPENING
 from lending.models import Applicant, LedgerEntry, Loan, PortfolioImport, Product, Repayment
@@ -86,6 +86,7 @@ def upload_portfolio(*, upload: UploadedFile, actor: Actor, on: date) -> Portfol
     content = upload.read()
     digest = hashlib.sha256(content).hexdigest()
     with transaction.atomic():
+        take_turns(BOOK_FILES)
         known = PortfolioImport.objects.filter(sha256=digest).exclude(status=Status.FAILED).first()
         if known:
             return known
@@ -142,7 +143,10 @@ def import_portfolio(*, source: Path, actor: Actor, on: date, progress: Progress
     with source.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
     with transaction.atomic():
-        known = PortfolioImport.objects.filter(sha256=digest, status=Status.DONE).first()
+        take_turns(BOOK_FILES)
+        known = PortfolioImport.objects.filter(sha256=digest).exclude(status=Status.FAILED).first()
+        if known and known.status != Status.DONE:
+            raise UnreadableFile(_("Este mismo archivo ya se subió y se está trayendo: espera a que termine."))
         if known:
             return Imported(known.rows, known.applicants, known.loans, known.repayments, already=True)
         row = PortfolioImport.objects.create(
