@@ -36,7 +36,7 @@ demo: .venv/.installed messages
 	@AYNI_STOP_WITH_PARENT=1 exec $(RUN) manage.py demo --port $(PORT)
 
 test: .venv/.installed-dev messages
-	$(RUN) -m pytest -n $(JOBS) --dist loadfile -m "not long" $(TESTS)
+	$(RUN) -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder -m "not long" $(TESTS)
 
 # Exit status 5 says that no test is marked long.
 test-long: .venv/.installed-dev messages

@@ -28,6 +28,13 @@ CHROMIUM_FLAGS = [
     *("--disable-component-update", "--disable-sync"),
 ]
 BROWSER_FIXTURES = {"browser", "context", "page", "new_context"}
+# Half a minute and more each, the longest first: one of them begun last would leave the other processes idle. The
+# two that begin prepare different things, a product to start from and the migrated database.
+LONG_FILES = (
+    *("test_regulator.py", "test_algorithms.py", "test_loan.py", "test_permissions_walk.py", "test_applicant.py"),
+    *("test_bad_days.py", "test_officer.py", "test_people.py", "test_borrower.py", "test_runs.py"),
+    *("test_portfolio.py", "test_real_people.py", "test_training.py", "test_oversight_pages.py"),
+)
 
 _running: list[Servers] = []
 _clones = count(1)
@@ -35,7 +42,9 @@ _skipped_in_browser: list[str] = []
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Refuse the marks that would flush tables; mark what needs a browser and skip it where there is none."""
+    """Long files first; refuse the marks that would flush tables; mark what needs a browser, skip it without one."""
+    places = {name: place for place, name in enumerate(LONG_FILES)}
+    items.sort(key=lambda item: places.get(item.path.name, len(places)))
     for item in items:
         database = item.get_closest_marker("django_db")
         commits = item.get_closest_marker("transactional")

@@ -19,11 +19,15 @@ def train(segment, frame, **parameters):
 
 
 @pytest.mark.parametrize(
-    "segment",
-    ["household", pytest.param("enterprise", marks=pytest.mark.long), pytest.param("farm", marks=pytest.mark.long)],
+    ("segment", "rows"),
+    [
+        ("household", 20_000),
+        pytest.param("enterprise", 30_000, marks=pytest.mark.long),
+        pytest.param("farm", 30_000, marks=pytest.mark.long),
+    ],
 )
-def test_where_everybody_answers_the_best_attainable_is_near(segment):
-    trained = train(segment, borrowers(segment, 30_000, seed=1, missing=False))
+def test_where_everybody_answers_the_best_attainable_is_near(segment, rows):
+    trained = train(segment, borrowers(segment, rows, seed=1, missing=False))
     fresh = borrowers(segment, 40_000, seed=2, missing=False)
     pd = trained.calibration.probabilities(trained.tables.margins(matrix_of(segment, fresh)))
     distance = against_truth(fresh["default"].to_numpy(), pd, fresh["true_pd"].to_numpy())
