@@ -97,21 +97,24 @@ def test_a_budget_counts_trials_and_finds_the_same_again(table):
     assert first.notes["settings"] == again.notes["settings"] != vars(KINDS["decision-tree"])
 
 
-@pytest.mark.parametrize("algorithm", ["additive-xgboost-table", "scorecard-table"])
-def test_live_kinds_search_too_and_are_no_worse_out_of_fold(algorithm):
+@pytest.mark.parametrize(
+    ("algorithm", "columns", "tries", "setting"),
+    [("additive-xgboost-table", COLUMNS, 8, "learning_rate"), ("scorecard-table", COLUMNS[:3], 5, "bins")],
+)
+def test_live_kinds_search_too_and_are_no_worse_out_of_fold(algorithm, columns, tries, setting):
     told, table = [], table_of(600)
     plain, first, again = (
         TRAINERS[algorithm](
-            table.frame, table.outcomes, COLUMNS, segment="household", trials=trials,
+            table.frame, table.outcomes, columns, segment="household", trials=trials,
             progress=lambda *step: told.append(step),
         )
-        for trials in (0, 8, 8)
+        for trials in (0, tries, tries)
     )  # fmt: skip
-    assert [step[1:] for step in told if step[0] == "search"] == [(n, 8) for n in range(1, 9)] * 2
+    assert [step[1:] for step in told if step[0] == "search"] == [(n, tries) for n in range(1, tries + 1)] * 2
     assert first.dump({}) == again.dump({})
     assert first.trained.metrics["log_loss"] <= plain.trained.metrics["log_loss"]
-    if algorithm == "additive-xgboost-table":  # whose usual settings are not the best here
-        assert first.trained.parameters["learning_rate"] != plain.trained.parameters["learning_rate"]
+    # The usual settings are not the best here.
+    assert first.trained.parameters[setting] != plain.trained.parameters[setting]
 
 
 def test_an_option_that_an_algorithm_does_not_have_is_refused(table):
