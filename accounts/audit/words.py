@@ -359,6 +359,7 @@ FACTS: Final[dict[str, Any]] = {
     "group": _("grupo"),
     "since": _("desde"),
     "until": _("hasta"),
+    "open": _("todavía servía"),
     "filters": _("filtros"),
     "about": _("sobre"),
     "begins": _("desde"),
