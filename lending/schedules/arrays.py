@@ -23,7 +23,7 @@ Days = NDArray[Any]  # datetime64[D]
 CHUNK: Final = 12_288  # loans worked at a time: their columns stay in the processor's cache
 _LONGEST_MONTH: Final = 31
 _HALF: Final = RATE_SCALE // 2
-_LARGEST_PRODUCT: Final = 2**62
+_LARGEST_PRODUCT: Final = 2**63 - 2 * RATE_SCALE  # half a céntimo is added, and a float rounds by a thousand
 _EXACT_IN_FLOATS: Final = 6e15  # under 2^53, and interest under 600,000 céntimos
 _NEWTON_STEPS: Final = 50
 
@@ -241,7 +241,7 @@ def _amortize(principal: Int64, rates: list[Float64], charges: list[Int64], leve
     """
     highest = max(float(column.max()) for column in (*rates, *charges))
     product = float(principal.max()) * highest
-    if product > _LARGEST_PRODUCT:
+    if product > _LARGEST_PRODUCT and (principal * np.maximum.reduce([*rates, *charges])).max() > _LARGEST_PRODUCT:
         raise ValueError("principal or rate too large for 64 bits")
     kind = np.float64 if product < _EXACT_IN_FLOATS else np.int64
     balance: NDArray[Any] = principal.astype(kind)

@@ -3,7 +3,7 @@ from decimal import Decimal
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from benchmarks import schedules as benchmark
@@ -73,8 +73,15 @@ def test_the_quick_walk_rounds_every_half_up():
         assert (part == expected).all()
 
 
+def test_the_largest_loan_and_the_largest_rate_may_be_two_loans():
+    same([(10**10, TEA_SCALE // 10, date(2026, 1, 31), 0), (1, 100 * TEA_SCALE, date(2026, 1, 31), 0)], 6)
+    with pytest.raises(ValueError, match="64 bits"):
+        same([(10**12, TEA_SCALE, date(2026, 1, 31), 0)], 6)
+
+
 @settings(deadline=None, max_examples=40)
 @given(st.lists(st.tuples(loan, st.integers(1, 200)), min_size=1, max_size=5), st.integers(1, 24))
+@example([((10**9, TEA_SCALE, date(2026, 1, 31), 7_500_000), 230), ((1, 0, date(2026, 1, 31), 0), 1)], 2)
 def test_a_first_period_of_its_own_length_has_its_own_insurance(book, installments):
     principal, tea, days, insurance = (list(column) for column in zip(*(one for one, _later in book), strict=True))
     out = np.array(days, "datetime64[D]")
