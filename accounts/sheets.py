@@ -10,11 +10,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Any, Final
+from pathlib import Path
+from typing import IO, Any, Final
 from zipfile import ZipFile
 
 from django.utils.translation import gettext as _
-from openpyxl import load_workbook
+from openpyxl import Workbook, load_workbook
 
 from accounts.errors import InvalidInput
 
@@ -62,10 +63,19 @@ def read_sheet(name: str, content: bytes, columns: Mapping[str, Sequence[str]], 
     return rows
 
 
-def unpacked_bytes(content: bytes) -> int:
-    """What a workbook would take unpacked, as it says itself. Raises BadZipFile."""
-    with ZipFile(io.BytesIO(content)) as packed:
-        return sum(part.file_size for part in packed.infolist())
+class BookTooLarge(ValueError):
+    """A workbook that would unpack to more than it may."""
+
+
+def open_workbook(source: bytes | Path | IO[bytes], most: int) -> Workbook:
+    """A workbook somebody sent, to be read line by line. Raises BookTooLarge before anything is unpacked where, as it
+    says itself, it takes more than `most` bytes, and whatever openpyxl stumbles over: it has no base class of its own.
+    """
+    file = io.BytesIO(source) if isinstance(source, bytes) else source
+    with ZipFile(file) as packed:
+        if sum(part.file_size for part in packed.infolist()) > most:
+            raise BookTooLarge
+    return load_workbook(file, read_only=True, data_only=True)
 
 
 def as_day(cell: Any) -> date:
@@ -127,13 +137,11 @@ def _csv(content: bytes) -> Iterator[Sequence[Any]]:
 
 def _xlsx(content: bytes) -> Iterator[Sequence[Any]]:
     try:
-        if unpacked_bytes(content) > LARGEST_UNPACKED:
-            raise _refused(_("El archivo pesa demasiado: divídelo en partes de hasta 20 MB."))
-        book = load_workbook(io.BytesIO(content), read_only=True, data_only=True)
+        book = open_workbook(content, LARGEST_UNPACKED)
         yield from book.worksheets[0].iter_rows(values_only=True)
-    except InvalidInput:
-        raise
-    except Exception as error:  # openpyxl has no base class of its own
+    except BookTooLarge as error:
+        raise _refused(_("El archivo pesa demasiado: divídelo en partes de hasta 20 MB.")) from error
+    except Exception as error:
         raise _refused(_("El archivo no se puede abrir: guárdalo otra vez como XLSX.")) from error
 
 

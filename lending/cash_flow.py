@@ -19,7 +19,10 @@ from typing import Any, Final
 import numpy as np
 from django.utils.translation import gettext as _
 
+from accounts.sheets import BookTooLarge, open_workbook
+
 MOST_LINES: Final = 100_000
+LARGEST_UNPACKED: Final = 100 * 2**20  # of a workbook
 FEWEST_MONTHS: Final = 2  # whole ones, before a mean is told
 MONTHS_FOR_TREND: Final = 4
 MONTHS_FOR_SEASON: Final = 24
@@ -165,12 +168,12 @@ def _next(first: date) -> date:
 def _rows(content: bytes) -> list[list[Any]]:
     rows: list[list[Any]]
     if content[:4] == b"PK\x03\x04":
-        from openpyxl import load_workbook
-
         try:
-            sheet = load_workbook(io.BytesIO(content), read_only=True, data_only=True).worksheets[0]
+            sheet = open_workbook(content, LARGEST_UNPACKED).worksheets[0]
             rows = [list(row) for _n, row in zip(range(MOST_LINES), sheet.iter_rows(values_only=True), strict=False)]
-        except Exception as error:  # openpyxl has no base class of its own
+        except BookTooLarge as error:
+            raise _too_long() from error
+        except Exception as error:
             raise StatementRefused(_("No pudimos abrir la hoja. Guárdala como CSV y súbela otra vez.")) from error
     else:
         try:
@@ -183,8 +186,12 @@ def _rows(content: bytes) -> list[list[Any]]:
         mark = max(";,\t|", key=head.count)
         rows = [row for _n, row in zip(range(MOST_LINES), csv.reader(io.StringIO(text), delimiter=mark), strict=False)]
     if len(rows) >= MOST_LINES:
-        raise StatementRefused(_("El archivo tiene demasiadas líneas. Sube los últimos doce meses."))
+        raise _too_long()
     return rows
+
+
+def _too_long() -> StatementRefused:
+    return StatementRefused(_("El archivo tiene demasiadas líneas. Sube los últimos doce meses."))
 
 
 def _columns(rows: Sequence[Sequence[Any]]) -> tuple[int, dict[str, int]]:

@@ -11,7 +11,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any, Final
-from zipfile import ZipFile
 
 import numpy as np
 import pyarrow as pa
@@ -19,7 +18,9 @@ import pyarrow.compute as pc
 import pyarrow.csv as pacsv
 from django.utils.translation import gettext as _
 from numpy.typing import NDArray
-from openpyxl import Workbook, load_workbook
+from openpyxl import Workbook
+
+from accounts.sheets import BookTooLarge, open_workbook
 
 TABLES: Final[dict[str, tuple[str, ...]]] = {
     "clientes": ("documento_tipo", "documento", "nombres", "nacimiento", "celular", "departamento"),
@@ -279,10 +280,10 @@ def _tables(table: pa.Table, rows: NDArray[np.int64]) -> dict[str, Sheet]:
 
 
 def _workbook(source: Path | IO[bytes]) -> dict[str, Sheet]:
-    with ZipFile(source) as packed:
-        if sum(part.file_size for part in packed.infolist()) > _LARGEST_UNPACKED:
-            raise UnreadableFile(_("El libro es demasiado grande: guárdalo como CSV."))
-    book = load_workbook(source, read_only=True, data_only=True)
+    try:
+        book = open_workbook(source, _LARGEST_UNPACKED)
+    except BookTooLarge as error:
+        raise UnreadableFile(_("El libro es demasiado grande: guárdalo como CSV.")) from error
     found = {}
     for name, columns in TABLES.items():
         if name not in book.sheetnames and name == OPTIONAL_TABLE:

@@ -10,7 +10,7 @@ from typing import Any, Final
 from django.utils.translation import gettext as _
 
 from accounts.errors import InvalidInput
-from accounts.sheets import unpacked_bytes
+from accounts.sheets import BookTooLarge, open_workbook
 
 LARGEST_BYTES: Final = 5 * 2**20
 LARGEST_UNPACKED: Final = 60 * 2**20
@@ -101,15 +101,11 @@ def _csv(content: bytes) -> Iterator[list[str]]:
 
 
 def _xlsx(content: bytes, most: int) -> Iterator[list[str]]:
-    from openpyxl import load_workbook
-
     try:
-        if unpacked_bytes(content) > LARGEST_UNPACKED:
-            raise _refused(_("El archivo tiene más de %(most)s filas: divídelo.") % {"most": most})
-        sheet = load_workbook(io.BytesIO(content), read_only=True, data_only=True).worksheets[0]
+        sheet = open_workbook(content, LARGEST_UNPACKED).worksheets[0]
         lines = [[_text(cell) for cell in line] for line in sheet.iter_rows(max_row=most + 2, values_only=True)]
-    except InvalidInput:
-        raise
+    except BookTooLarge as error:
+        raise _refused(_("El archivo tiene más de %(most)s filas: divídelo.") % {"most": most}) from error
     except Exception as error:
         raise _refused(_("No se pudo leer el archivo: guárdalo como CSV UTF-8 o XLSX.")) from error
     return iter(lines)

@@ -62,7 +62,7 @@ def send_guarantor_code(
     one, contract, link = named_to_sign(guarantor_id, actor, link_id)
     require_unsigned(one, contract, on or today())
     if link is not None:
-        _require_open_link(link)
+        require_open_link(link)
     return _send_code(contract, actor, own_address(one, contract), one)
 
 
@@ -158,7 +158,7 @@ def sign_as_guarantor(
             return one
         require_signable(contract, on or today())
         if link is not None:
-            _require_open_link(link)
+            require_open_link(link)
         _require_shown(contract, sha256)
         live = _newest(contract, one)
         refusal = _refusal(contract, live, code, actor)
@@ -230,7 +230,8 @@ def named_to_sign(
     return one, contract, link
 
 
-def _require_open_link(link: SigningLink) -> None:
+def require_open_link(link: SigningLink) -> None:
+    """Raise InvalidState once a link was used, replaced or has expired."""
     if not is_open_link(link):
         raise InvalidState(_("Este enlace ya no sirve. Pide que te envíen otro."), code="link_over")
 

@@ -14,16 +14,18 @@ from django.utils.translation import override
 from accounts import audit
 from accounts.actors import Actor
 from accounts.clock import today
-from accounts.errors import InvalidState, NotFound
+from accounts.errors import NotFound
 from accounts.formats import format_moment
 from accounts.models import Institution
 from lending.models import Contract, SigningCode, SigningLink
 from lending.selectors.contracts import is_open_link, signing_link, token_hash
+from lending.services.contracts import require_open
 from lending.services.signing import (
     masked,
     named_to_sign,
     own_address,
     refuse_hurry,
+    require_open_link,
     require_unsigned,
     send_message,
 )
@@ -83,8 +85,8 @@ def open_linked_contract(*, link_id: int, actor: Actor) -> tuple[bytes, Contract
     if link is None:
         raise NotFound
     contract = link.guarantor.contract
-    if not is_open_link(link) or contract.status != Contract.Status.OPEN:
-        raise InvalidState(_("Este enlace ya no sirve. Pide que te envíen otro."), code="link_over")
+    require_open_link(link)
+    require_open(contract)
     content = open_sealed(contract.stored_name)
     audit.record(
         actor, "lending.contract.opened", contract, application=contract.application_id,

@@ -8,6 +8,7 @@ import pytest
 from openpyxl import Workbook
 
 from lending.cash_flow import Movement, StatementRefused, cash_flow, read_statement
+from lending.tests.test_sheets import changed
 from scoring.features import STATEMENT_FACTS
 
 
@@ -67,6 +68,13 @@ def test_a_bad_line_is_left_out_by_number_and_reason():
 def test_what_is_no_statement_says_how_to_send_one(content, why):
     with pytest.raises(StatementRefused, match=why):
         read_statement(content)
+
+
+def test_a_workbook_that_unpacks_to_too_much_is_never_unpacked(monkeypatch):
+    monkeypatch.setattr("lending.cash_flow.LARGEST_UNPACKED", 1 << 20)
+    monkeypatch.setattr("accounts.sheets.load_workbook", lambda *args, **options: pytest.fail("it was unpacked"))
+    with pytest.raises(StatementRefused, match="demasiadas líneas"):
+        read_statement(changed("xl/styles.xml", b" " * (2 << 20)))
 
 
 def test_months_by_hand():

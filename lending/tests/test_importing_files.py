@@ -1,5 +1,6 @@
 """A book in whatever file it comes: encodings, separators, blank and broken rows, hostile cells."""
 
+import io
 from datetime import date
 from pathlib import Path
 
@@ -10,12 +11,13 @@ from openpyxl import Workbook
 from accounts import numbering
 from accounts.tenancy.scope import institution_scope
 from lending.models import Applicant, PortfolioImport
-from lending.portfolio_files import TABLES, UnreadableFile
+from lending.portfolio_files import TABLES, UnreadableFile, read_file
 from lending.services.importing import ImportRefused, import_waiting, run, upload_portfolio
 from lending.services.ledger import BOOKS_LOCK
 from lending.services.policies import POLICY_LOCK
 from lending.tests.test_importing import LOAN, ON, PEOPLE, a_file, bring_in, good_file, product
 from lending.tests.test_loan_races import at_once
+from lending.tests.test_sheets import changed
 
 __all__ = ["product"]  # the fixture
 
@@ -170,3 +172,10 @@ def test_the_same_file_sent_at_once_is_one_import(institution, product, tmp_path
 
     answers, refusals = at_once(institution, [send, send, send])
     assert (len(set(answers)), len(answers), refusals) == (1, 3, [])
+
+
+def test_a_workbook_that_unpacks_to_too_much_is_never_unpacked(monkeypatch):
+    monkeypatch.setattr("lending.portfolio_files._LARGEST_UNPACKED", 1 << 20)
+    monkeypatch.setattr("accounts.sheets.load_workbook", lambda *args, **options: pytest.fail("it was unpacked"))
+    with pytest.raises(UnreadableFile, match="demasiado grande"):
+        read_file(io.BytesIO(changed("xl/styles.xml", b" " * (2 << 20))), "libro.xlsx")

@@ -35,7 +35,7 @@ def test_a_sound_one_is_read():
 def test_a_bomb_is_refused_before_it_is_unpacked(monkeypatch):
     bomb = changed("xl/worksheets/sheet1.xml", b" " * (sheets.LARGEST_UNPACKED + 1))
     assert len(bomb) < sheets.LARGEST_BYTES
-    monkeypatch.setattr(openpyxl, "load_workbook", lambda *args, **options: pytest.fail("it was unpacked"))
+    monkeypatch.setattr("accounts.sheets.load_workbook", lambda *args, **options: pytest.fail("it was unpacked"))
     with pytest.raises(InvalidInput) as refused:
         sheets.read_sheet("hoja.xlsx", bomb)
     assert "file" in refused.value.fields

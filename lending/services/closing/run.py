@@ -120,7 +120,8 @@ def close_day(
             close.step("proof", lambda: close.prove(recount=recount))
         close.step("journals", close.post)
 
-    close.beside(levels, lambda: close.step("flows", lambda: summarise_day(on=on)))
+    flows = [lambda: close.step("flows", lambda: summarise_day(on=on))] if month_ends else []
+    close.beside(levels, *flows)
     teller = Actor.system("close_of_business", institution_id=institution_id)
     close.step("outcomes", lambda: tell_outcomes(on=on, actor=teller) if month_ends else 0)
     for name, act in _followers.items():

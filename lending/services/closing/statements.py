@@ -243,7 +243,7 @@ CUT: Final = f"""
 {_set(_PLACES)};
 UPDATE lending_loanspan SET through = %(before)s
 WHERE institution_id = %(i)s AND ctid = ANY (%(places)s::tid[]) AND through >= %(on)s;
-{_set(dict.fromkeys(_PLACES, "on"))}
+{_set(dict.fromkeys(_PLACES, "DEFAULT"))}
 """  # noqa: S608  (constants)
 
 
