@@ -148,5 +148,6 @@ def test_a_broken_workbook_is_refused_in_words(institution, cashier, part):
 
 def test_a_bomb_is_not_unpacked(institution, cashier, monkeypatch):
     monkeypatch.setattr(sheets, "LARGEST_UNPACKED", 1 << 20)
+    monkeypatch.setattr(sheets, "load_workbook", lambda *args, **options: pytest.fail("it was unpacked"))
     with pytest.raises(InvalidInput):
         send(cashier, changed("xl/styles.xml", b" " * (2 << 20)), name="pagos.xlsx")
