@@ -71,11 +71,17 @@ def reason_advice(code: str, params: Mapping[str, Any] | None = None) -> str:
     return str(template) % _shown(params or {}) if template else ""
 
 
+_SAID_IN_SOLES: Final = frozenset({"nothing_left", "nothing_left_in_bad_months"})  # what `not_affordable` advises
+
+
 def why_not(reasons: Iterable[Reason]) -> str:
     """Why a product does not match and what would change it; without a block, what has to be answered first."""
     told = list(reasons)
     told = [one for one in told if one.tone == BLOCK] or [one for one in told if one.tone == VERIFY and one.advice]
-    return " ".join(f"{one.text} {one.advice}".strip() for one in told)
+    in_soles = any(one.code == "not_affordable" for one in told)
+    return " ".join(
+        one.text if in_soles and one.code in _SAID_IN_SOLES else f"{one.text} {one.advice}".strip() for one in told
+    )
 
 
 def label(code: str) -> str | Promise:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 import lending
-from lending.reasons import ADVICE, TEXTS, Reason, decline_choices, describe_months, label, reason_text
+from lending.reasons import ADVICE, BLOCK, TEXTS, Reason, decline_choices, describe_months, label, reason_text, why_not
 
 
 def test_money_rates_and_names_are_shown_as_people_write_them():
@@ -59,3 +59,13 @@ def test_advice_belongs_to_a_text_and_uses_its_parameters(code):
 
     extra = {"gap", "missing", "shortest", "longest", "minimum_amount", "cap"}
     assert names(ADVICE[code]) <= names(TEXTS[code]) | extra
+
+
+def test_advice_in_soles_stands_for_the_general_one():
+    nothing = Reason("nothing_left", BLOCK)
+    far = Reason("not_affordable", BLOCK, {"installment": "155.48", "room": "0", "missing": 1190})
+    assert nothing.advice in why_not([nothing])
+    told = why_not([nothing, far])
+    assert nothing.text in told
+    assert nothing.advice not in told
+    assert told.endswith(far.advice)
